@@ -53,7 +53,8 @@ def loaded_sampler(model: ModelVersion) -> StreamingSampler:
 @lru_cache(maxsize=8)
 def _server_sampler(backend: str, server: str, served_name: str, path: str) -> StreamingSampler:
     """It keeps its connections open."""
-    limits = Limits(answer_seconds=settings.SAMPLING_SERVER_SECONDS, concurrency=settings.SAMPLING_SERVER_REQUESTS)
+    with_one_who_waits = settings.SAMPLING_SERVER_REQUESTS + 1
+    limits = Limits(answer_seconds=settings.SAMPLING_SERVER_SECONDS, concurrency=with_one_who_waits)
     connection = Connection(address=server, api_key=settings.SAMPLING_SERVER_API_KEY, limits=limits)
     return ServerSampler(connection=connection, dialect=DIALECTS[backend], model=served_name, path=Path(path))
 

@@ -3,7 +3,7 @@
 The labeling side and every sampler meet in these classes alone, so this module imports neither torch nor Django.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypedDict, runtime_checkable
 
@@ -96,8 +96,14 @@ class SampledCompletion:
 
 
 class Sampler(Protocol):
-    def sample(self, requests: Sequence[SampleRequest]) -> list[list[SampledCompletion]]:
-        """The completions of each request, in order. Raises `UnusablePrompt` before anything is sampled."""
+    def sample(
+        self, requests: Sequence[SampleRequest], *, meanwhile: Callable[[], object] | None = None
+    ) -> list[list[SampledCompletion]]:
+        """The completions of each request, in order. Raises `UnusablePrompt` before anything is sampled.
+
+        `meanwhile` is called over and over until they are there. What it streams from this same sampler is sampled
+        beside them, not after them.
+        """
         ...
 
 

@@ -1,6 +1,6 @@
 """Completions from any causal language model that transformers can load, on one CPU or one GPU."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -78,7 +78,9 @@ class TransformersSampler:
             max_batch_tokens=max_batch_tokens or tokens_that_fit(model.config, precision, placed),
         )
 
-    def sample(self, requests: Sequence[SampleRequest]) -> list[list[SampledCompletion]]:
+    def sample(
+        self, requests: Sequence[SampleRequest], *, meanwhile: Callable[[], object] | None = None
+    ) -> list[list[SampledCompletion]]:
         """Samples as `sampler.protocol.Sampler` says. Raises UnusablePrompt before, and ModelFault while sampling.
 
         Rows that others share a step with round differently, so in bfloat16 a completion can part ways with itself
@@ -90,6 +92,8 @@ class TransformersSampler:
         try:
             while not all(job.is_done for job in jobs):
                 self.engine.step()
+                if meanwhile is not None:
+                    meanwhile()
         finally:
             for job in jobs:
                 job.cancel()

@@ -1,8 +1,8 @@
 """Completions from an OpenAI-compatible server that holds the same weights: vLLM, SGLang and their like."""
 
 import time
-from collections.abc import Generator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from sampler.protocol import PromptTooLong, SampledCompletion, SampleRequest
 
 EMPTY_ROUNDS = 2
 """So many answers in a row that bring no choice at all, and the server counts as down."""
+BETWEEN_LOOKS = 0.1
+"""Seconds, while answers are waited for, between two calls of `meanwhile`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,15 +30,25 @@ class ServerSampler:
     path: Path
     """The directory with the same model: its tokenizer counts prompts, so that one too long is never sent."""
 
-    def sample(self, requests: Sequence[SampleRequest]) -> list[list[SampledCompletion]]:
+    def sample(
+        self, requests: Sequence[SampleRequest], *, meanwhile: Callable[[], object] | None = None
+    ) -> list[list[SampledCompletion]]:
         """As `sampler.protocol.Sampler` says. Raises UnusablePrompt before anything is sampled where the model's files
         tell, Unsupported, ServerDown, ServerFault."""
         for request in requests:
             self._admit(request)
-        if len(requests) == 1:
-            return [self._all_of(requests[0])]
         with ThreadPoolExecutor(min(len(requests), self.connection.limits.concurrency) or 1) as threads:
-            return list(threads.map(self._all_of, requests))
+            asked = [threads.submit(self._all_of, request) for request in requests]
+            try:
+                while meanwhile is not None:
+                    ended, not_ended = wait(asked, BETWEEN_LOOKS, FIRST_EXCEPTION)
+                    if not not_ended or any(each.exception() for each in ended):
+                        break
+                    meanwhile()
+                return [each.result() for each in asked]
+            finally:  # what has not begun when another fails never begins
+                for each in asked:
+                    each.cancel()
 
     def stream(
         self,

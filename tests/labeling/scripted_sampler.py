@@ -8,7 +8,7 @@ from sampler.protocol import PromptTooLong, SampledCompletion, SampleRequest
 
 
 class ScriptedSampler:
-    """Answers with the scripted texts, in order; a text that is an exception is raised."""
+    """Answers with the scripted texts, in order. What is to be done `meanwhile` is done once, before the answer."""
 
     def __init__(self, *texts: str, refuse: Callable[[SampleRequest], bool] = lambda _: False) -> None:
         self.texts = list(texts)
@@ -16,10 +16,14 @@ class ScriptedSampler:
         self.requests: list[SampleRequest] = []
         self.refuse = refuse
 
-    def sample(self, requests: Sequence[SampleRequest]) -> list[list[SampledCompletion]]:
+    def sample(
+        self, requests: Sequence[SampleRequest], *, meanwhile: Callable[[], object] | None = None
+    ) -> list[list[SampledCompletion]]:
         self.requests += requests
         if any(self.refuse(request) for request in requests):
             raise PromptTooLong(tokens=3000, context=2048, max_new_tokens=256)
+        if meanwhile is not None:
+            meanwhile()
         return [[self._next(request) for _ in range(request.num_completions)] for request in requests]
 
     def _next(self, request: SampleRequest) -> SampledCompletion:

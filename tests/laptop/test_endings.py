@@ -119,7 +119,8 @@ def test_ctrl_c_before_anything_has_started(port: int, laptop_folder: Path) -> N
 def test_ctrl_c_twice_in_any_command(process_environment: dict[str, str]) -> None:
     program = "import atexit, time; atexit.register(time.sleep, 2); print('begun', flush=True); time.sleep(60)"
     process = subprocess.Popen(
-        [sys.executable, "manage.py", "shell", "--no-imports", "-c", program],
+        # a shell that runs these tests in the background has them ignore SIGINT, and children inherit that
+        ["env", "--default-signal=INT", sys.executable, "manage.py", "shell", "--no-imports", "-c", program],
         cwd=ROOT, env=process_environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     read_until(process, "begun")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from tests.lm.snapshots import demonstration, write_snapshot
+from tests.lm.snapshots import demonstration, ranking, write_snapshot
 from tests.policy_trainer.commands import events, metrics, train
 
 pytestmark = pytest.mark.training
@@ -84,4 +84,41 @@ def test_what_is_unusual_of_a_run_is_in_its_report(tmp_path: Path, tiny_base: Pa
         card = (tmp_path / command / "README.md").read_text()
         for sentence in sentences:
             (note,) = [one for one in notes if sentence in one]
+            assert f"* {note}" in card
+
+
+def test_what_is_left_out_or_shortened_is_in_its_report(
+    tmp_path: Path, tiny_base: Path, tiny_reward_model: Path
+) -> None:
+    long = "a zebra " * 200
+    data = write_snapshot(
+        tmp_path / "data",
+        rankings={
+            "train": [
+                ranking(1, [("a", 1), ("b", 2)]),
+                ranking(2, [("a", 1), ("b", 1)], prompt_id=2),
+                ranking(3, [("a", 1), (long, 2)], prompt_id=3),
+            ]
+        },
+        demonstrations={
+            "train": [demonstration(1, "a"), demonstration(2, "b", prompt=long), demonstration(3, long)],
+        },
+    )
+    reward = ("--reward-model", str(tiny_reward_model))
+    for command, options, sentences in (
+        ("sft", ("--epochs", "1"), (
+            "train: 1 demonstrations are over 512 tokens and lose 1111 at their start.",
+            "are left out (first in demonstration 3: it takes 1603 tokens, and the limit is 512).",
+        )),
+        ("dpo", RUNS["dpo"], (
+            "train: 1 rankings are one single tie and make no pair.", "are left out (first in ranking 3: it takes",
+        )),
+        ("ppo", (*RUNS["ppo"], *reward, "--leave-out-long-prompts"), (
+            "1 prompts leave no room for an answer and are left out.",
+        )),
+    ):  # fmt: skip
+        assert train(command, data, tiny_base, tmp_path / command, *options) == 0
+        card = (tmp_path / command / "README.md").read_text()
+        for sentence in sentences:
+            (note,) = [one for one in metrics(tmp_path / command)["notes"] if sentence in one]
             assert f"* {note}" in card

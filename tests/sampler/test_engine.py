@@ -3,7 +3,7 @@
 import gc
 import math
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -55,6 +55,14 @@ def finish(engine: Engine, *jobs: Job) -> None:
             return
         engine.step()
     raise AssertionError("it did not come to an end")
+
+
+def whole_of(growing: Generator[str, None, SampledCompletion]) -> SampledCompletion:
+    while True:
+        try:
+            next(growing)
+        except StopIteration as ended:
+            return ended.value  # type: ignore[no-any-return]
 
 
 def tokens(job: Job) -> list[list[int]]:
@@ -263,6 +271,25 @@ def test_who_waits_goes_ahead_of_what_is_queued(sampler: TransformersSampler) ->
     waited_for = job_of(sampler, asking(seed=70), interactive=True)
     run(sampler.engine, waited_for)
     assert [job.is_done for job in queued] == [True, False, False, False, False]  # what had begun is not thrown away
+
+
+def test_what_is_streamed_while_others_are_sampled_comes_first_and_changes_nothing(
+    sampler: TransformersSampler,
+) -> None:
+    batch, coming = [asking(seed=1, k=3), asking("x" * 40, seed=30)], asking("Hm", seed=70, max_new_tokens=5)
+    expected, alone = sampler.sample(batch), sampler.sample([coming])[0][0]
+    found: list[SampledCompletion] = []
+    drawn_before: list[int] = []
+
+    def meanwhile() -> None:
+        if not found:
+            found.append(whole_of(sampler.stream(coming)))
+            drawn_before.append(sum(len(row.tokens) for row in sampler.engine.live))
+
+    assert sampler.sample(batch, meanwhile=meanwhile) == expected
+    assert found == [alone]
+    assert drawn_before[0] > 0  # others were on their way then
+    assert has_let_go_of_all(sampler.engine)
 
 
 def test_what_is_cancelled_leaves_before_the_next_token_and_nobody_is_told(sampler: TransformersSampler) -> None:

@@ -240,7 +240,7 @@ def in_words(prompt_import: PromptImport) -> str:
     ):
         if count:
             parts.append(text % {"count": count})
-    return f"{prompt_import.file_name}: {', '.join(parts)}."
+    return _("%(name)s: %(value)s") % {"name": prompt_import.file_name, "value": " · ".join(parts)}
 
 
 @admin.register(ImportedRanking)

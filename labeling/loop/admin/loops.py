@@ -113,7 +113,9 @@ class LoopAdmin(OfCampaigns, BaseAdmin):
 
     @column(lazy("Turn"))
     def latest_turn(self, loop: Any) -> str:
-        return f"{loop.turn_number}: {TurnState(loop.turn_state).label}" if loop.turn_number else "–"
+        if not loop.turn_number:
+            return "–"
+        return _("%(name)s: %(value)s") % {"name": loop.turn_number, "value": TurnState(loop.turn_state).label}
 
     @column(lazy("State"), label={"paused": "warning", "goes": "success"})
     def show_state(self, loop: Loop) -> tuple[str, str]:

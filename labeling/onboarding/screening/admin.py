@@ -186,7 +186,8 @@ class CandidateAdmin(RecordAdmin):
 
         def act(cleaned: dict[str, Any]) -> str:
             decide(candidate=candidate, outcome=outcome, text=cleaned["text"], by=by)
-            return f"{named['candidate'].capitalize()}: {outcome.label}."
+            said: str = _("%(name)s: %(value)s") % {"name": named["candidate"].capitalize(), "value": outcome.label}
+            return said
 
         confirmation = Confirmation(
             title=title % named,

@@ -181,7 +181,7 @@ def _in_words(entry: PayEntry) -> str:
     """What an entry is for, in one line."""
     kind = str(entry.get_kind_display())
     if entry.terms is None:
-        return f"{kind}: {entry.reason}"
+        return _("%(name)s: %(value)s") % {"name": kind, "value": entry.reason}
     if entry.kind == PayEntryKind.BONUS:
         return f"{entry.campaign}, {kind}"
     parts = [hours_and_minutes(entry.seconds), pieces_in_words(entry.pieces), terms_in_words(entry.terms)]

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from django.conf import settings
 from django.db import transaction
@@ -106,11 +107,13 @@ def recover() -> None:
 class Sources:
     """From what a worker may sample. `sampler_of`: None for a version that can't be used now, which its page then says.
     `rewarder`: the current reward model where there is one that can be used, asked for only where slots are picked.
+    `meanwhile` is called over and over while a version is sampled from.
     """
 
     current: ModelVersion
     sampler_of: Callable[[ModelVersion], Sampler | None]
     rewarder: Callable[[], tuple[ModelVersion, Rewarder] | None] = lambda: None
+    meanwhile: Callable[[ModelVersion, Sampler], object] = lambda _version, _sampler: None
 
 
 def one_source(model: ModelVersion, sampler: Sampler) -> Sources:
@@ -183,7 +186,7 @@ def _sample_from(version: ModelVersion, slots: Sequence[Slot], sources: Sources)
         return False
     picker = sources.rewarder() if any(slot.best_of > 1 for slot in slots) else None
     try:
-        _sample_slots(slots, sampler, picker)
+        _sample_slots(slots, sampler, picker, partial(sources.meanwhile, version, sampler))
         report(version, sampler)
     except CannotSample as failure:
         log.warning("model version %s can't be sampled from: %s", version.pk, failure)
@@ -192,12 +195,12 @@ def _sample_from(version: ModelVersion, slots: Sequence[Slot], sources: Sources)
     return True
 
 
-def _sample_slots(slots: Sequence[Slot], sampler: Sampler, picker: Picker) -> None:
+def _sample_slots(slots: Sequence[Slot], sampler: Sampler, picker: Picker, meanwhile: Callable[[], object]) -> None:
     runs = [start_run(slot, picker) for slot in slots]
     requests = [request_of(slot, run) for slot, run in zip(slots, runs, strict=True)]
     began = time.monotonic()
     try:
-        sampled = sampler.sample(requests)
+        sampled = sampler.sample(requests, meanwhile=meanwhile)
         seconds = time.monotonic() - began
         chosen = [
             picked(slot.task, run, completions, picker)
@@ -205,7 +208,13 @@ def _sample_slots(slots: Sequence[Slot], sampler: Sampler, picker: Picker) -> No
         ]
     except (UnusablePrompt, ModelFault) as fault:
         fail_runs(runs, fault)
-        _sample_alone(slots, sampler, picker, fault)
+        if len(slots) > 1:
+            # something of the batch can't be sampled: each slot is tried alone, and only the task that fails set aside
+            for slot in slots:
+                if RankingTask.objects.filter(pk=slot.task.pk, state=TaskState.SAMPLING).exists():
+                    _sample_slots([slot], sampler, picker, meanwhile)
+        else:
+            _set_aside_at_fault(slots[0], sampler, fault)
         return
     except Exception as failure:
         fail_runs(runs, failure)
@@ -219,19 +228,11 @@ def _sample_slots(slots: Sequence[Slot], sampler: Sampler, picker: Picker) -> No
         keep(slot.task, run, kept)
 
 
-def _sample_alone(slots: Sequence[Slot], sampler: Sampler, picker: Picker, fault: UnusablePrompt | ModelFault) -> None:
-    """Something of the batch can't be sampled: each slot is tried by itself, and only the task that fails set aside.
-
-    Raises CannotSample: the model fails at anything.
-    """
-    if len(slots) > 1:
-        for slot in slots:
-            if RankingTask.objects.filter(pk=slot.task.pk, state=TaskState.SAMPLING).exists():
-                _sample_slots([slot], sampler, picker)
-        return
+def _set_aside_at_fault(slot: Slot, sampler: Sampler, fault: UnusablePrompt | ModelFault) -> None:
+    """Raises CannotSample: the model fails at anything."""
     if isinstance(fault, ModelFault):
         _check_that_it_works(sampler, fault)
-    _set_aside_if_sampling(slots[0].task, reason=f"{fault} (model {slots[0].version})")
+    _set_aside_if_sampling(slot.task, reason=f"{fault} (model {slot.version})")
 
 
 def _check_that_it_works(sampler: Sampler, fault: Exception | None = None) -> None:

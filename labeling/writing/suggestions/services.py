@@ -134,6 +134,17 @@ SUGGESTION_REQUESTS = Outbox(
 )
 
 
+def next_waiting() -> int | None:
+    """The request that has waited longest, of those that no worker has begun though one that is free would have."""
+    since = timezone.now() - timedelta(seconds=LOOK_SECONDS)
+    return (
+        SuggestionRequest.objects.filter(state=SuggestionState.WAITING, worker="", asked_at__lt=since)
+        .order_by("asked_at")
+        .values_list("pk", flat=True)
+        .first()
+    )
+
+
 def answer_request(*, request_id: int, model: ModelVersion, sampler: Sampler) -> None:
     """Samples what the request still wants, one by one, each stored as it is ready. Safe to run again at any time."""
     request = _wanted(request_id)

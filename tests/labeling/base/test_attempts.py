@@ -55,7 +55,7 @@ def _nobody_crosses_out(monkeypatch: pytest.MonkeyPatch) -> None:
 class KilledBy(ScriptedSampler):
     """A worker that is killed whenever the word is in the prompts that it is given."""
 
-    def sample(self, requests: Sequence[SampleRequest]) -> list[list[SampledCompletion]]:
+    def sample(self, requests: Sequence[SampleRequest], **_: Any) -> list[list[SampledCompletion]]:
         if any("poison" in request.messages[-1]["content"] for request in requests):
             raise Killed
         return super().sample(requests)
@@ -103,7 +103,7 @@ def test_a_worker_that_is_only_slow_counts_as_no_death_and_ends_its_own_runs(
     task = make_task(prompt=prompt, campaign=prompt.campaign)
 
     class Slow(ScriptedSampler):
-        def sample(self, requests: Sequence[SampleRequest]) -> list[list[SampledCompletion]]:
+        def sample(self, requests: Sequence[SampleRequest], **_: Any) -> list[list[SampledCompletion]]:
             if len(self.requests) < MOST_DEATHS + 1:
                 self.requests += requests
                 labeling.tasks.sampling.sample_completions([task.pk])

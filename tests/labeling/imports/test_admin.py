@@ -63,7 +63,7 @@ def test_a_good_file_is_previewed_and_then_taken_whole() -> None:
     assert '<div dir="auto">Bird 3</div>' in preview.text
     assert "<td>Other</td>" in preview.text
     response = step(client, "take_in")
-    assert texts_of(response) == ["prompts.jsonl: 3 prompts imported, 1 ready ranking task."]
+    assert texts_of(response) == ["prompts.jsonl: 3 prompts imported · 1 ready ranking task"]
     assert set(campaign.prompts.values_list("language", flat=True)) == {"en", "zh"}
     assert RankingTask.objects.get().k == 4
     done = PromptImport.objects.get()

@@ -113,7 +113,7 @@ def test_a_version_that_cannot_be_used_leaves_its_share_to_the_others_until_it_c
     campaign = make_campaign(k_min=4, k_max=4, mixture=[part(1), part(1, older)])
 
     class Down(ScriptedSampler):
-        def sample(self, requests: Any) -> Any:
+        def sample(self, requests: Any, **_: Any) -> Any:
             raise CannotSample("the sampling server does not answer")
 
     task = fill(campaign, current, policy_3=Named("new"), policy_2=Down())
@@ -225,7 +225,7 @@ def test_a_task_is_offered_when_all_its_completions_are_there_whichever_model_is
     offered: list[tuple[int, Assignment | None]] = []
 
     class Watched(Named):
-        def sample(self, requests: Any) -> Any:
+        def sample(self, requests: Any, **_: Any) -> Any:
             offered.append((Completion.objects.count(), claim_ranking(labeler=bob)))
             return super().sample(requests)
 

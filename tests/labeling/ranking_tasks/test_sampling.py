@@ -120,7 +120,7 @@ def test_a_worker_that_dies_in_the_middle_loses_nothing_that_was_kept(model: Mod
     task = make_task()
 
     class Dying(ScriptedSampler):
-        def sample(self, requests: Sequence[SampleRequest]) -> list[list[SampledCompletion]]:
+        def sample(self, requests: Sequence[SampleRequest], **_: Any) -> list[list[SampledCompletion]]:
             if self.requests:
                 raise RuntimeError("CUDA error: device lost")
             return super().sample(requests)

@@ -52,7 +52,7 @@ class Faulty(ScriptedSampler):
         super().__init__()
         self.at, self.error = at, error
 
-    def sample(self, requests: Sequence[SampleRequest]) -> list[list[SampledCompletion]]:
+    def sample(self, requests: Sequence[SampleRequest], **_: Any) -> list[list[SampledCompletion]]:
         faulty = [self.at(request.messages[-1]["content"]) for request in requests]
         if self.error and any(faulty):
             raise self.error
@@ -106,7 +106,7 @@ def test_two_workers_on_one_task_fill_it_once(model: ModelVersion) -> None:
     (task,) = tasks_of("shared")
 
     class Overtaken(ScriptedSampler):
-        def sample(self, requests: Sequence[SampleRequest]) -> list[list[SampledCompletion]]:
+        def sample(self, requests: Sequence[SampleRequest], **_: Any) -> list[list[SampledCompletion]]:
             found = super().sample(requests)
             sample([task], model, ScriptedSampler("a1", "b1", "c1", "d1"))
             return found

@@ -25,7 +25,7 @@ class CountedSampler(ScriptedSampler):
         super().__init__()
         self.batches: list[int] = []
 
-    def sample(self, requests: Sequence[SampleRequest]) -> list[list[SampledCompletion]]:
+    def sample(self, requests: Sequence[SampleRequest], **_: Any) -> list[list[SampledCompletion]]:
         self.batches.append(len(requests))
         return super().sample(requests)
 

@@ -145,6 +145,40 @@ class TestWhatIsAsked:
         assert [completions[0].text for completions in found] == [f"text {100 * number}" for number in range(6)]
         assert most == [2]
 
+    @pytest.mark.parametrize("requests", [1, 3])
+    def test_what_is_streamed_meanwhile_comes_before_what_takes_long(
+        self, serving: Any, sampler_of: Any, requests: int
+    ) -> None:
+        enough, said = threading.Event(), list[str]()
+        end = 'data: {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}'
+        drawn = {"logprobs": {"content": [{"token": "x", "logprob": -0.5}]}}
+        stream = streaming(delta("Hello", **drawn), end, "data: [DONE]")
+
+        def answer(exchange: Exchange) -> None:
+            if exchange.body.get("stream"):
+                return stream(exchange)
+            assert enough.wait(10)
+            return as_asked(exchange)
+
+        sampler = sampler_of(serving(answer), answer_seconds=20, concurrency=requests + 1)
+
+        def meanwhile() -> None:
+            if not said:
+                said.extend(sampler.stream(replace(REQUEST, num_completions=1)))
+                enough.set()
+
+        found = sampler.sample([replace(REQUEST, seed=100 * number) for number in range(requests)], meanwhile=meanwhile)
+        assert said == ["Hello"]
+        assert [completions[0].text for completions in found] == [f"text {100 * number}" for number in range(requests)]
+
+    def test_what_fails_is_not_waited_for_and_what_has_not_begun_is_not_asked(
+        self, serving: Any, sampler_of: Any
+    ) -> None:
+        server = serving(failing(400, "no such model"))
+        with pytest.raises(ServerFault, match="no such model"):
+            sampler_of(server, concurrency=1).sample([REQUEST] * 4, meanwhile=lambda: None)
+        assert len(server.requests) < 4
+
     def test_what_a_server_has_no_field_for_is_refused_by_name_before_anything_is_sent(
         self, serving: Any, sampler_of: Any
     ) -> None:

@@ -87,7 +87,7 @@ def test_each_is_there_as_soon_as_it_is_ready(dialogue: Composition, model: Mode
     request, seen = ask(dialogue), []
 
     class Watching(ScriptedSampler):
-        def sample(self, requests: Sequence[SampleRequest]) -> list[list[SampledCompletion]]:
+        def sample(self, requests: Sequence[SampleRequest], **_: Any) -> list[list[SampledCompletion]]:
             seen.append(Suggestion.objects.count())
             return super().sample(requests)
 
@@ -127,7 +127,7 @@ def test_a_fault_of_the_model_is_kept_for_admins_and_raised(dialogue: Compositio
     request = ask(dialogue)
 
     class Faulty(ScriptedSampler):
-        def sample(self, requests: Sequence[SampleRequest]) -> list[list[SampledCompletion]]:
+        def sample(self, requests: Sequence[SampleRequest], **_: Any) -> list[list[SampledCompletion]]:
             raise RuntimeError("CUDA error: an illegal memory access was encountered")
 
     with pytest.raises(RuntimeError):
@@ -163,7 +163,7 @@ def test_what_arrives_after_the_writing_was_closed_is_dropped(dialogue: Composit
     request = ask(dialogue)
 
     class Slow(ScriptedSampler):
-        def sample(self, requests: Sequence[SampleRequest]) -> list[list[SampledCompletion]]:
+        def sample(self, requests: Sequence[SampleRequest], **_: Any) -> list[list[SampledCompletion]]:
             COMPOSITIONS.discard(labeler=dialogue.labeler, token=str(dialogue.token))
             return super().sample(requests)
 
@@ -175,7 +175,7 @@ def test_going_on_without_keeps_what_arrived(dialogue: Composition, model: Model
     request = ask(dialogue)
 
     class Interrupted(ScriptedSampler):
-        def sample(self, requests: Sequence[SampleRequest]) -> list[list[SampledCompletion]]:
+        def sample(self, requests: Sequence[SampleRequest], **_: Any) -> list[list[SampledCompletion]]:
             if Suggestion.objects.exists():
                 cancel_request(labeler=dialogue.labeler, token=str(dialogue.token), request_token=str(request.token))
             return super().sample(requests)
@@ -190,7 +190,7 @@ def test_a_worker_that_was_killed_midway_is_followed_by_another(dialogue: Compos
     assert SUGGESTION_REQUESTS.take() == []
 
     class Killed(ScriptedSampler):
-        def sample(self, requests: Sequence[SampleRequest]) -> list[list[SampledCompletion]]:
+        def sample(self, requests: Sequence[SampleRequest], **_: Any) -> list[list[SampledCompletion]]:
             if Suggestion.objects.exists():
                 raise KeyboardInterrupt  # the process ends here: no handler of ours sees it
             return super().sample(requests)
@@ -207,7 +207,7 @@ def test_two_workers_with_one_request_make_no_suggestion_too_many(dialogue: Comp
     request = ask(dialogue)
 
     class Overtaken(ScriptedSampler):
-        def sample(self, requests: Sequence[SampleRequest]) -> list[list[SampledCompletion]]:
+        def sample(self, requests: Sequence[SampleRequest], **_: Any) -> list[list[SampledCompletion]]:
             if not Suggestion.objects.exists():
                 answer_request(request_id=request.pk, model=model, sampler=ScriptedSampler("a", "b", "c"))
             return super().sample(requests)
