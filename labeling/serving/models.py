@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, TypedDict, cast
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -29,6 +29,16 @@ class ChatUsage(models.Model):
         return int(self.prompt_tokens + self.completion_tokens)
 
 
+class ToldModel(TypedDict):
+    """One model of a server's: `Told` of sampler/server/shelf.py."""
+
+    state: str
+    aliases: list[str]
+    in_flight: int
+    cache_bytes: int
+    cache_limit_bytes: int
+
+
 class ServerReport(models.Model):
     """What our server of language models said of itself last, or that it did not: pages read it, and never wait."""
 
@@ -46,3 +56,9 @@ class ServerReport(models.Model):
 
     def __str__(self) -> str:
         return self.address
+
+    @property
+    def on_it(self) -> dict[str, ToldModel]:
+        """Its models, by name. A server of another version may say less of them than is asked for here."""
+        nothing = ToldModel(state="loading", aliases=[], in_flight=0, cache_bytes=0, cache_limit_bytes=0)
+        return {name: cast("ToldModel", {**nothing, **told}) for name, told in self.told.items()}

@@ -21,6 +21,7 @@ from labeling.desk.ranking.models import Ranking
 from labeling.ranking_tasks.models.sampling import SamplerReport, SamplingRun
 from labeling.ranking_tasks.planning.rules import FASTEST_SECONDS, USUAL_SECONDS, Pace, Supply, Verdict, verdict_of
 from labeling.ranking_tasks.services.tasks import Paces
+from sampler.protocol import SamplerSight
 
 AT_WORK = timedelta(minutes=30)
 """Whoever handed in a ranking, or took one, within so long is at work."""
@@ -146,8 +147,14 @@ def sampling_now(known: Paces, *, now: datetime | None = None) -> Sampling:
         completions=did["asked"],
         verdict=_verdict(supply, known),
         failures={failure: row["runs"] for failure, row in rows.items()},
-        reports=list(SamplerReport.objects.select_related("model_version").filter(at__gte=now - SAMPLED)),
+        reports=list(_reports(since=now - SAMPLED)),
     )
+
+
+def _reports(since: datetime) -> QuerySet[SamplerReport]:
+    """Without those of workers of another version, which say less than is shown here."""
+    whole = SamplerReport.objects.filter(sight__has_keys=[*SamplerSight.__annotations__])
+    return whole.select_related("model_version").filter(at__gte=since)
 
 
 def _verdict(supply: Supply, known: Paces) -> Verdict | None:

@@ -17,7 +17,7 @@ def follow_promotions() -> None:
         return
     try:
         has = server.models().get(current.name)
-        if has is None or has["state"] == "failed" or POLICY not in has["aliases"]:
+        if has is None or has.get("state") == "failed" or POLICY not in has.get("aliases", ()):
             server.load(current.name, current.path, aliases=(POLICY,))
     except ServingUnavailable:
         return

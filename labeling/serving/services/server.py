@@ -86,7 +86,7 @@ class ServerStream:
         except BaseException:
             self.close()
             raise
-        self.model = self._first["model"]
+        self.model = str(self._first.get("model") or "")
 
     def _begin(self) -> Chunk:
         """The first chunk, which comes before anything is sampled."""
@@ -144,6 +144,8 @@ def _whole(data: str) -> Any:
         chunk = json.loads(data)
     except ValueError as broken:
         raise _down("an event is no JSON") from broken
+    if not isinstance(chunk, dict):
+        raise _down("an event is no object")
     if "error" in chunk:
         raise ServingUnavailable(str(chunk["error"]["message"]), wait_seconds=DOWN_SECONDS)
     return chunk
@@ -160,9 +162,12 @@ def retire(name: str) -> None:
 
 
 def models() -> dict[str, dict[str, Any]]:
-    """What the server has, by name, as `Told` of sampler/server/shelf.py says it. Raises ServingUnavailable."""
-    found: dict[str, dict[str, Any]] = _ask("GET", "/models").json()["models"]
-    return found
+    """What the server has, by name, as `Told` of sampler/server/shelf.py says it. Raises ServingUnavailable, also where
+    something else than our server answers."""
+    try:
+        return {str(name): dict(told) for name, told in _ask("GET", "/models").json()["models"].items()}
+    except (ValueError, LookupError, TypeError, AttributeError) as other:
+        raise _down("what answers at SERVING_URL is not `python -m sampler serve`") from other
 
 
 def _ask(method: str, place: str, *, json: object = None) -> httpx2.Response:
@@ -188,7 +193,8 @@ def _refusal(response: httpx2.Response) -> Exception:
     if response.status_code in (400, 413):
         return ServingRefused(said, param=param, code=code)
     if response.status_code == 503:
-        return ServingUnavailable(said, wait_seconds=int(response.headers.get("Retry-After", LOADING_SECONDS)))
+        after = response.headers.get("Retry-After", "")
+        return ServingUnavailable(said, wait_seconds=int(after) if after.isdecimal() else LOADING_SECONDS)
     return _down(f"it answered {response.status_code}: {said}")
 
 

@@ -18,8 +18,11 @@ class Exchange(BaseHTTPRequestHandler):
     body: dict[str, Any]
     server: "_Server"
 
+    def do_GET(self) -> None:
+        self.do_POST()
+
     def do_POST(self) -> None:
-        self.body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}")
         with self.server.lock:
             self.server.scripted.requests.append(self.body)
             self.server.scripted.keys.append(self.headers.get("Authorization"))

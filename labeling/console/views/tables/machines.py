@@ -1,8 +1,6 @@
 """What waits for workers, and which are up."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.utils import timezone
 from django.utils.formats import number_format
@@ -16,7 +14,7 @@ from labeling.base.states import SamplingFailure
 from labeling.console.queries.waiting import Worker, waiting_work, workers
 from labeling.console.views.room import Room
 from labeling.ranking_tasks.models.sampling import SamplerReport
-from labeling.serving.models import ServerReport
+from labeling.serving.models import ServerReport, ToldModel
 from labeling.serving.queries import server_reports
 from sampler.protocol import SamplerSight
 
@@ -190,24 +188,28 @@ def servers(_room: Room) -> Table:
 
 
 def _server(each: ServerReport) -> list[Cell]:
-    up, told = each.answers, each.told.values()
-    held, most = (sum(model[name] for model in told) for name in ("cache_bytes", "cache_limit_bytes"))
+    up, has = each.answers, each.on_it
+    held = sum(model["cache_bytes"] for model in has.values())
+    most = sum(model["cache_limit_bytes"] for model in has.values())
     cache = _("%(held).1f of %(most).1f GiB") % {"held": held / GIB, "most": most / GIB}
     return [
         Cell(text=each.address),
         Cell(text=_("answers") if up else _("does not answer"), bad=not up),
-        Cell(text=" · ".join(_model(name, model) for name, model in sorted(each.told.items())) or "–"),
-        number(sum(model["in_flight"] for model in told)) if up else Cell(text="–", value=""),
+        Cell(text=" · ".join(_model(name, model) for name, model in sorted(has.items())) or "–"),
+        number(sum(model["in_flight"] for model in has.values())) if up else Cell(text="–", value=""),
         Cell(text=cache, value=held) if up else Cell(text="–", value=""),
         _last_sign(each.at, up=timezone.now() - each.at <= GONE_AFTER),
     ]
 
 
-def _model(name: str, model: Mapping[str, Any]) -> str:
+def _model(name: str, model: ToldModel) -> str:
     """`policy-3 (policy): loaded`."""
     aliases = f" ({', '.join(model['aliases'])})" if model["aliases"] else ""
-    state = {"ready": _("loaded"), "loading": _("is being loaded"), "failed": _("could not be loaded")}[model["state"]]
-    return f"{name}{aliases}: {state}"
+    states = {"ready": _("loaded"), "loading": _("is being loaded"), "failed": _("could not be loaded")}
+    return _("%(name)s: %(value)s") % {
+        "name": f"{name}{aliases}",
+        "value": states.get(model["state"], model["state"]),
+    }
 
 
 def _gpu(gpu: Gpu) -> str:
