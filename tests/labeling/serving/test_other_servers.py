@@ -26,8 +26,8 @@ def current() -> ModelVersion:
     return ModelVersion.objects.create(kind="sft", name="sft-1", path="/tiny", state="current")
 
 
-def saying(body: Any, **headers: str) -> Callable[[Exchange], None]:
-    return lambda exchange: exchange.reply(body, **headers)
+def saying(body: Any) -> Callable[[Exchange], None]:
+    return lambda exchange: exchange.reply(body)
 
 
 VLLM = {"object": "list", "data": [{"id": "sft-1", "object": "model"}]}
