@@ -71,7 +71,7 @@ def test_those_of_another_version_say_less_or_more_and_pages_show_what_they_know
     settings: Settings, current: ModelVersion
 ) -> None:
     settings.SERVING_URL = "http://127.0.0.1:1"
-    told = {
+    told: dict[str, dict[str, Any]] = {
         "sft-1": {"path": "/tiny", "state": "ready", "aliases": ["policy"]},
         "sft-2": {"state": "resting", "age": 3},
     }
