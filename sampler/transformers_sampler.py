@@ -91,9 +91,9 @@ class TransformersSampler:
             self.engine.submit(job)
         try:
             while not all(job.is_done for job in jobs):
-                self.engine.step()
                 if meanwhile is not None:
                     meanwhile()
+                self.engine.step()
         finally:
             for job in jobs:
                 job.cancel()
