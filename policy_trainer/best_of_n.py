@@ -28,6 +28,7 @@ from lm.training.runtime import prepare_runtime
 from policy_trainer.arguments import BestOfNArguments
 from policy_trainer.maths.best_of_n import expected_best, kl_bound, mean_of_best
 from policy_trainer.model import Policy, load_policy
+from policy_trainer.prompts import left_out_in_words
 from policy_trainer.reward import RewardDoor, load_checked
 from policy_trainer.reward_checks import in_common, measured_order, refuse_constant, refuse_watching_itself
 from policy_trainer.rollout import Prompt, Rollout, Sampling, prompt_of, sample
@@ -110,7 +111,7 @@ def _prompts(arguments: BestOfNArguments, snapshot: Snapshot, policy: Policy, pr
     every = [prompt_of(policy, number, one) for number, one in enumerate(conversations, start=1)]
     prompts = [one for one in every if len(one.ids) <= room]
     if len(prompts) < len(every):
-        progress.note(f"{len(every) - len(prompts)} prompts leave no room for an answer and are left out.")
+        progress.note(left_out_in_words(len(every) - len(prompts)))
     if not prompts:
         raise Refused(f"{arguments.data} has no prompts that can be answered in the split {arguments.split}.")
     return prompts

@@ -11,7 +11,7 @@ from lm.training.tensorboard import EventFiles
 from policy_trainer import report
 from policy_trainer.dpo_setup import Run
 from policy_trainer.metrics import Metrics
-from rm_trainer.usable import in_words
+from rm_trainer.usable import in_words, tied_in_words
 
 
 def begin(run: Run, done: Done[Any]) -> None:
@@ -23,9 +23,7 @@ def begin(run: Run, done: Done[Any]) -> None:
         for remark in in_words(data.remarks[split]):
             progress.note(f"{split}: {remark}")
         if data.counts[split].get("tied_rankings"):
-            progress.note(
-                f"{split}: {data.counts[split]['tied_rankings']} rankings are one single tie and make no pair."
-            )
+            progress.note(f"{split}: {tied_in_words(data.counts[split]['tied_rankings'])}")
     if done.results:
         progress.note(f"Going on after step {len(done.results)}.")
     progress.start(

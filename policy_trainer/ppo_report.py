@@ -14,6 +14,7 @@ from policy_trainer.arguments import PpoArguments
 from policy_trainer.metrics import LookRow, Metrics
 from policy_trainer.ppo_setup import Run
 from policy_trainer.ppo_step import IterationResult
+from policy_trainer.prompts import left_out_in_words
 from policy_trainer.watch import Look
 
 SAID = (
@@ -33,7 +34,7 @@ def begin(run: Run, done: Done[IterationResult]) -> None:
     if run.networks.reading.fallback:
         progress.note(f"Every prompt is read once per answer, not once: {run.networks.reading.fallback}.")
     if run.left_out:
-        progress.note(f"{run.left_out} prompts leave no room for an answer and are left out.")
+        progress.note(left_out_in_words(run.left_out))
     if run.text is not None:
         progress.note(f"Pretraining text: {len(run.text.rows):,} rows of {run.text.source}.")
     if not run.held_out:

@@ -10,6 +10,7 @@ from lm.prompt_format import Message
 from lm.snapshot.openings import opening_key
 from lm.snapshot.reading import Snapshot
 from lm.snapshot.records.constants import HELD_OUT, TEST, TRAIN, VALID
+from lm.words import counted
 from policy_trainer.model import Policy
 from policy_trainer.rollout import Prompt, prompt_of
 
@@ -40,6 +41,13 @@ def training_prompts(
     if not fitting:
         raise Refused(f"There are no prompts to train on in {where}. Export a snapshot with a split {TRAIN}.")
     return fitting, len(long)
+
+
+def left_out_in_words(count: int) -> str:
+    """Of prompts without room for an answer."""
+    return (
+        f"{counted(count, 'prompt leaves', 'prompts leave')} no room for an answer, and would have to be cut: left out."
+    )
 
 
 def held_out_prompts(snapshot: Snapshot, policy: Policy, *, max_new_tokens: int, most: int) -> list[Prompt]:

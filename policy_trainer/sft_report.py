@@ -8,6 +8,7 @@ from lm.training.checkpoints import Done
 from lm.training.output import shared_atomic_directory
 from lm.training.processes import Processes
 from lm.training.tensorboard import EventFiles
+from lm.words import counted
 from policy_trainer import report
 from policy_trainer.choosing import chosen, no_better, table
 from policy_trainer.metrics import EpochRow, Metrics
@@ -24,9 +25,10 @@ def begin(run: Run, done: Done[Any]) -> None:
             progress.note(f"{split}: {sentence}")
         counts = examples.counts()
         if counts["shortened"]:
+            over = counted(counts["shortened"], "demonstration is", "demonstrations are")
+            lost = counted(counts["dropped_tokens"], "token", "tokens")
             progress.note(
-                f"{split}: {counts['shortened']} demonstrations are over {run.policy.renderer.max_length} tokens and "
-                f"lose {counts['dropped_tokens']} at their start."
+                f"{split}: {over} over {run.policy.renderer.max_length} tokens; {lost} at the start are lost."
             )
     if len(run.train.examples) == 1:
         progress.note("There is one demonstration: the model will learn to say it.")

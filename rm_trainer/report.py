@@ -9,6 +9,7 @@ from lm.prefix_sharing.strategy import Strategy
 from lm.progress import Progress
 from lm.rendering import Renderer
 from lm.training.provenance import write_manifest
+from lm.words import counted
 from rm_trainer.arguments import TrainArguments
 from rm_trainer.data import DEMONSTRATIONS, TrainingData
 from rm_trainer.evaluation.analysis import analyse
@@ -20,6 +21,7 @@ from rm_trainer.model_card import model_card
 from rm_trainer.steps import StepResult
 from rm_trainer.token_file import TokenizedRanking
 from rm_trainer.usable import in_words as left_out_in_words
+from rm_trainer.usable import tied_in_words
 
 OF_THE_RUN = (
     "base", "snapshot_sha256", "demonstrations_sha256", "code", "device", "dtype", "threads", "seed", "schedule",
@@ -39,16 +41,17 @@ def note_what_is_unusual(
         progress.note(f"The model reads {renderer.max_length} tokens, less than --max-length {arguments.max_length}.")
     for split, counts in data.counts.items():
         if counts["dropped_prompt_tokens"]:
+            over = counted(counts["shortened_prompts"], "prompt is", "prompts are")
+            lost = counted(counts["dropped_prompt_tokens"], "token", "tokens")
             progress.note(
-                f"{split}: {counts['shortened_prompts']} prompts are over {renderer.max_length} tokens with their "
-                f"completions and lose {counts['dropped_prompt_tokens']} tokens at their start."
+                f"{split}: {over} over {renderer.max_length} tokens with the completions; {lost} at the start are lost."
             )
         for remark in left_out_in_words(
             data.remarks[split], of="demonstration" if split == DEMONSTRATIONS else "ranking"
         ):
             progress.note(f"{split}: {remark}")
         if counts.get("tied_rankings"):
-            progress.note(f"{split}: {counts['tied_rankings']} rankings are one single tie and make no pair.")
+            progress.note(f"{split}: {tied_in_words(counts['tied_rankings'])}")
         if counts.get("also_in_train"):
             progress.note(
                 f"{split}: {counts['also_in_train']} of its prompts begin like one that is trained on as well; its "
@@ -62,8 +65,8 @@ def note_what_is_unusual(
 
 def _note_half(data: TrainingData, arguments: TrainArguments, progress: Progress) -> None:
     if arguments.half != "all":
-        left = data.counts["train"]["other_half"]
-        progress.note(f"train: of the {arguments.half} half; {left} rankings are left to the other one.")
+        left = counted(data.counts["train"]["other_half"], "ranking is", "rankings are")
+        progress.note(f"train: of the {arguments.half} half; {left} left to the other one.")
 
 
 def reading(sharing: Strategy, counts: dict[str, int], results: Sequence[StepResult], *, epochs: int) -> PromptReading:

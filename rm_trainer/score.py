@@ -20,6 +20,7 @@ from lm.errors import Refused
 from lm.json_lines import object_of
 from lm.progress import Progress
 from lm.snapshot.records.prompts import parse_prompt_and_completion
+from lm.words import counted
 from rm_trainer.arguments import ScoreArguments
 from rm_trainer.protocol import Item, Scored
 from rm_trainer.scorer import Scorer
@@ -65,11 +66,12 @@ def _scored(scorer: Scorer, lines: Iterable[bytes], *, size: int, progress: Prog
             yield json.dumps({**record, REWARD: _reward(number, each)}, ensure_ascii=False) + "\n"
     if shortened:
         limit = scorer.renderer.max_length
-        progress.note(f"{shortened} prompts were over {limit} tokens and lost tokens at their start.")
+        over = counted(shortened, "prompt was", "prompts were")
+        progress.note(f"{over} over {limit} tokens and lost tokens at the start.")
     if unread:
         progress.note(
-            f"Of {len(unread)} lines the chat template leaves text out, so the model did not read it and the rewards "
-            f"don't depend on it (first: line {unread[0]})."
+            f"Of {counted(len(unread), 'line', 'lines')} the chat template leaves text out, so the model did not read "
+            f"it and the rewards don't depend on it (first: line {unread[0]})."
         )
 
 

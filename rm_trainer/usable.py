@@ -14,6 +14,7 @@ from lm.errors import UnusablePrompt
 from lm.prefix_sharing.shared_prompt import SharedPrompt
 from lm.prompt_format import Message
 from lm.rendering import Rendered, Renderer
+from lm.words import counted
 
 Reason = Literal["empty", "too_long", "same_tokens", "refused", "nothing_left", "unread_text"]
 
@@ -28,15 +29,27 @@ class Remark(TypedDict):
 
 Remarks = dict[Reason, Remark]
 
-WORDS: Mapping[Reason, str] = {
-    "empty": "{count} completions are empty and left out",
-    "too_long": "{count} completions don't fit the limit by themselves, are never cut, and are left out",
-    "same_tokens": "{count} completions become the same tokens as one of another rank, so nothing can be learned "
-    "from them, and they are left out",
-    "refused": "{count} records are refused by the chat template and left out",
-    "nothing_left": "{count} rankings have nothing to compare without what is left out",
-    "unread_text": "{count} messages are not in the text that the chat template makes, so the model doesn't read them",
+WORDS: Mapping[Reason, tuple[str, str, str]] = {
+    "empty": ("completion is", "completions are", "empty and left out"),
+    "too_long": (
+        "completion doesn't fit the limit by itself and is",
+        "completions don't fit the limit by themselves and are",
+        "left out, since none is ever cut",
+    ),
+    "same_tokens": (
+        "completion becomes the same tokens as one of another rank and is",
+        "completions become the same tokens as one of another rank and are",
+        "left out, since nothing can be learned from that",
+    ),
+    "refused": ("record is", "records are", "refused by the chat template and left out"),
+    "nothing_left": ("ranking has", "rankings have", "nothing to compare without what is left out"),
+    "unread_text": (
+        "message is",
+        "messages are",
+        "not in the text that the chat template makes, which is all that the model reads",
+    ),
 }
+"""Of one, of several, and what is the same of both."""
 COUNTED: Mapping[Reason, str] = {
     "empty": "empty_completions",
     "too_long": "too_long_completions",
@@ -126,11 +139,17 @@ def lost_records(remarks: Remarks) -> int:
 
 def in_words(remarks: Remarks, *, of: str = "ranking") -> list[str]:
     """Returns a sentence for each remark, with the first record. `of`: what a record is."""
-    return [
-        f"{WORDS[reason].format(count=remark['count'])} (first in {of} {remark['first']}"
-        + (f": {remark['why'].rstrip('.')})." if remark["why"] else ").")
-        for reason, remark in remarks.items()
-    ]
+    said = []
+    for reason, remark in remarks.items():
+        one, several, both = WORDS[reason]
+        why = f": {remark['why'].rstrip('.')}" if remark["why"] else ""
+        said.append(f"{counted(remark['count'], one, several)} {both} (first in {of} {remark['first']}{why}).")
+    return said
+
+
+def tied_in_words(count: int) -> str:
+    """Of rankings in which all completions have the same rank."""
+    return f"{counted(count, 'ranking is one single tie and makes', 'rankings are one single tie and make')} no pair."
 
 
 def _remark_nothing_left(record: int, ranks: Sequence[int], remarking: Remarking) -> None:

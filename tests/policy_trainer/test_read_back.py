@@ -107,14 +107,14 @@ def test_what_is_left_out_or_shortened_is_in_its_report(
     reward = ("--reward-model", str(tiny_reward_model))
     for command, options, sentences in (
         ("sft", ("--epochs", "1"), (
-            "train: 1 demonstrations are over 512 tokens and lose 1111 at their start.",
-            "are left out (first in demonstration 3: it takes 1603 tokens, and the limit is 512).",
+            "train: 1 demonstration is over 512 tokens; 1,111 tokens at the start are lost.",
+            "none is ever cut (first in demonstration 3: it takes 1603 tokens, and the limit is 512).",
         )),
         ("dpo", RUNS["dpo"], (
-            "train: 1 rankings are one single tie and make no pair.", "are left out (first in ranking 3: it takes",
+            "train: 1 ranking is one single tie and makes no pair.", "none is ever cut (first in ranking 3: it takes",
         )),
         ("ppo", (*RUNS["ppo"], *reward, "--leave-out-long-prompts"), (
-            "1 prompts leave no room for an answer and are left out.",
+            "1 prompt leaves no room for an answer",
         )),
     ):  # fmt: skip
         assert train(command, data, tiny_base, tmp_path / command, *options) == 0

@@ -215,7 +215,7 @@ def test_batches_keep_the_order_and_change_no_reward(trained: Path, tmp_path: Pa
 
 def test_a_shortened_prompt_is_said(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     score(trained, [{"prompt": [{"role": "user", "content": "x" * 600}], "completion": "y"}], tmp_path)
-    assert "1 prompts were over 512 tokens" in capsys.readouterr().err
+    assert "1 prompt was over 512 tokens" in capsys.readouterr().err
 
 
 def line_of(**message: str) -> str:

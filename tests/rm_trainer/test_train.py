@@ -155,8 +155,8 @@ def test_ties_and_dropped_tokens_are_counted_and_said(
     assert counts["shortened_prompts"] == 1
     assert counts["dropped_prompt_tokens"] > 88
     said = capsys.readouterr().err
-    assert "1 rankings are one single tie" in said
-    assert "1 prompts are over 512 tokens" in said
+    assert "1 ranking is one single tie" in said
+    assert "1 prompt is over 512 tokens" in said
     assert "reads 512 tokens, less than --max-length 2048" in said
 
 
@@ -268,7 +268,7 @@ def test_tokens_are_kept_in_the_cache_that_is_named(tmp_path: Path, tiny_base: P
             r"Of 1 training rankings .* none leaves a pair .*first in ranking 7: it takes \d+ tokens, and the limit",
         ),
         ({"train": [FEW[0], *FEW]}, "holds ranking 1 more than once in its split train"),
-        ({"train": [ranking(7, [("a", 1), (" ", 2)])]}, "1 completions are empty and left out .first in ranking 7"),
+        ({"train": [ranking(7, [("a", 1), (" ", 2)])]}, "1 completion is empty and left out .first in ranking 7"),
         ({"train": [ranking(7, [("a", 1), ("b", 3)])]}, "Line 1 of .* has no completion at rank 2"),
         ({"train": FEW, "valid": [ranking(8, [("a", 1)])]}, "ranking 8 has 1 completions"),
     ],
@@ -329,7 +329,7 @@ def test_what_does_not_fit_is_left_out_counted_and_said_and_the_run_goes_on(
     said = capsys.readouterr().err
     assert "train: 2 completions don't fit the limit by themselves" in said
     assert "first in ranking 90: it takes" in said
-    assert "train: 1 completions are empty and left out (first in ranking 92)." in said
+    assert "train: 1 completion is empty and left out (first in ranking 92)." in said
     assert "first in demonstration 31" in said
     card = (tmp_path / "out" / "README.md").read_text()
     assert "| train | 7 | 5 | " in card
