@@ -15,8 +15,10 @@ log = logging.getLogger(__name__)
 
 @worker_shutting_down.connect
 def forget_what_is_cut_off(sender: str, how: str, **_: object) -> None:
-    """A cold stop ends tasks in the middle; that they were cut off must not count against them."""
+    """A cold stop ends tasks in the middle; that they were cut off must not count against them. And of Celery's
+    worker_shutdown nobody hears after it."""
     if how == "Cold":
+        say_no_more()
         try:
             forget_attempts_of(sender)
         except DatabaseError as error:
