@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(1800)]
 SETTINGS = {
     "SAMPLING_MAX_NEW_TOKENS": 8,
     "SAMPLING_PROMPTS_PER_BATCH": 8,  # which cost little more than one
-    "READY_MINUTES": 4,  # two tasks in each of two languages
+    "READY_MINUTES": 6,  # three tasks in each of two languages
     "RM_MAX_LENGTH": 160,
     "RM_EPOCHS": 1,
     "PROMOTE_MIN_TEST_RANKINGS": 1,
