@@ -159,17 +159,26 @@ def measures_of(shape: Shape, step: Step, *, name: str) -> list[Measure]:
 
 
 def flops_per_ranking(shape: Shape) -> float:
-    """Forward and backward: 6 a weight of the layers and token, and 12 a head dimension and pair of tokens."""
-    config = shape.config
+    """Forward and backward: 6 a weight of the layers and token, and three times attention's forward."""
+    attention = attention_flops(shape.config, prompt=shape.prompt, completion=shape.completion, k=shape.k)
+    return 6.0 * layer_weights(shape.config) * shape.unique_tokens + 3 * attention
+
+
+def layer_weights(config: dict[str, Any]) -> int:
+    """Those of the layers' products, of a Llama's shape."""
     width, heads = config["hidden_size"], config["num_attention_heads"]
     keys = width // heads * config["num_key_value_heads"]
-    weights = config["num_hidden_layers"] * (
+    weights: int = config["num_hidden_layers"] * (
         2 * width * width + 2 * width * keys + 3 * width * config["intermediate_size"]
     )
-    prompt, completion = shape.prompt, shape.completion
-    own = shape.k * (prompt * completion + completion * (completion + 1) / 2)
+    return weights
+
+
+def attention_flops(config: dict[str, Any], *, prompt: int, completion: int, k: int) -> float:
+    """Forward: 4 a head dimension and pair of tokens that see each other, of a prompt and its k completions."""
+    own = k * (prompt * completion + completion * (completion + 1) / 2)
     seen = prompt * (prompt + 1) / 2 + own
-    return float(6 * weights * shape.unique_tokens + 12 * config["num_hidden_layers"] * width * seen)
+    return float(4 * config["num_hidden_layers"] * config["hidden_size"] * seen)
 
 
 def _wait(device: torch.device) -> None:

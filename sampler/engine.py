@@ -24,7 +24,7 @@ from torch import Tensor
 
 from sampler.draw import Draw
 from sampler.engine_attention import Pass, Reading, Writing, no_mask, use_engine_attention
-from sampler.live_pass import LivePass, Recorder, groups_of
+from sampler.live_pass import LivePass, Recorder
 from sampler.prefixes import Prefixes
 from sampler.protocol import ModelFault
 from sampler.rows import Job, LiveRow, seeded
@@ -134,11 +134,12 @@ class Engine:
     @torch.inference_mode()
     def step(self) -> None:
         """Reads at most READ_AT_ONCE tokens of a prompt, begins rows where there is room, and draws one token of every
-        live row. Raises OutOfMemory."""
+        live row; while nobody waits, prompts are read first, since a step of many rows hardly takes longer than one of
+        few. Raises OutOfMemory."""
         self._drop_cancelled()
         try:
-            self._read_and_begin()
-            if self.live:
+            has_read = self._read_and_begin()
+            if self.live and not (has_read and self._reads_on()):
                 self._write()
         except (torch.OutOfMemoryError, RuntimeError) as error:
             if not _is_out_of_memory(error):
@@ -147,16 +148,25 @@ class Engine:
 
     # what begins
 
-    def _read_and_begin(self) -> None:
+    def _read_and_begin(self) -> bool:
+        """Whether some of a prompt was read."""
         self._take_a_waiting_job()
+        has_read = False
         for job in sorted(self._begun, key=lambda job: not job.interactive):
             if job.logits is None:
                 self._read(job)
+                has_read = True
                 if job.logits is None:
-                    return
+                    break
             self._begin_rows(job)
             if job.waiting:
-                return
+                break
+        return has_read
+
+    def _reads_on(self) -> bool:
+        """Whether there is more to be read, and nobody waits for the next token."""
+        more = any(self._waiting) or any(job.logits is None for job in self._begun)
+        return more and not any(row.job.interactive for row in self.live)
 
     def _take_a_waiting_job(self) -> None:
         """One at a time: while a prompt is read, or waits for room, those behind it wait, too, unless they go ahead."""
@@ -241,7 +251,10 @@ class Engine:
         self._make_room(tokens=live.longest)
         tokens = torch.tensor([row.tokens[-1] for row in rows], device=self.device)
         positions = live.lengths + live.written
-        recording = self._recorder.recording_of(live, self._own, self._network) if self._records else None
+        recording = None
+        if self._records:
+            held = {row.job.keys for row in rows} | {job.keys for job in self._begun}
+            recording = self._recorder.recording_of(live, self._own, self._network, held)
         if recording is not None:
             logits = recording(tokens, positions, live.written)
         else:
@@ -259,13 +272,16 @@ class Engine:
         self._own.make_room(rows=rows, tokens=tokens, most_tokens=self._widest(), like=like)
 
     def _new_pass(self) -> LivePass:
-        prompts = [row.job.keys for row in self.live]
+        places: dict[PromptKeys, list[int]] = {}
+        for place, row in enumerate(self.live):
+            places.setdefault(row.job.keys, []).append(place)
         return LivePass(
-            groups=groups_of(prompts, self.device, together=not self._records),  # a recording knows each prompt
+            places=places,
             written=torch.tensor([len(row.tokens) - 1 for row in self.live], device=self.device),
             lengths=torch.tensor([len(row.job.prompt) for row in self.live], device=self.device),
             longest=max(len(row.tokens) for row in self.live),
             draw=self._draw_of(self.live),
+            padded=self._records,  # a recording has room for as many rows of each prompt
         )
 
     def _draw_of(self, rows: Sequence[LiveRow]) -> Draw:
@@ -356,6 +372,7 @@ class Engine:
         if len(self.live) <= 1 and not kept:
             raise OutOfMemory(f"Not even one completion fits into memory: {error}") from error
         self.sight.halvings += 1
+        self._recorder.forget()
         if len(self.live) > 1:
             self.max_rows = len(self.live) // 2
         for row in self.live[self.max_rows :][::-1]:

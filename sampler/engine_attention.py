@@ -67,43 +67,52 @@ class Reading:
 
 @dataclass(frozen=True)
 class Group:
-    """Live rows that look back at their prompts in one product: all who continue one prompt, or several who continue
-    one each."""
+    """Live rows that look back at their prompts in one product: all who continue one prompt, or several prompts' as
+    many of each."""
 
-    prompts: tuple[PromptKeys, ...]
     rows: Tensor
-    """int64 [n]: where they stand among the live rows, as many of each prompt, in the prompts' order."""
+    """int64 [n]: where they stand among the live rows, in the prompts' order. One may stand there twice."""
+    lengths: Tensor
+    """int64 [prompts]: tokens of each."""
     keys: Sequence[Tensor]
     values: Sequence[Tensor]
     """By layer: [prompts, key heads, tokens of the longest, size], each prompt's at the end."""
     is_all: bool = False
     """Whether they are all live rows, in order."""
+    are_equal: bool = False
+    """Whether all prompts are as long as the longest, and stay so."""
 
     @classmethod
-    def of_one(cls, prompt: PromptKeys, rows: Tensor, *, is_all: bool) -> Self:
-        keys, values = ([each[None] for each in by_layer] for by_layer in (prompt.keys, prompt.values))
-        return cls((prompt,), rows, keys, values, is_all)
+    def of(cls, prompts: Sequence[PromptKeys], rows: Sequence[int], *, live: int, device: torch.device) -> Self:
+        """`rows`: as many of each prompt; `live`: how many rows there are."""
+        if len(prompts) == 1:
+            keys, values = ([each[None] for each in by_layer] for by_layer in (prompts[0].keys, prompts[0].values))
+        else:
+            keys, values = one_block(prompts)
+        lengths = [len(prompt) for prompt in prompts]
+        return cls(
+            torch.tensor(rows, device=device),
+            torch.tensor(lengths, device=device),
+            keys,
+            values,
+            is_all=list(rows) == list(range(live)),
+            are_equal=min(lengths) == max(lengths),
+        )
 
-    @classmethod
-    def of_each(cls, prompts: Sequence[PromptKeys], rows: Tensor, *, is_all: bool) -> Self:
-        return cls(tuple(prompts), rows, *one_block(prompts), is_all)
-
-    def of(self, every: Tensor) -> Tensor:
+    def own(self, every: Tensor) -> Tensor:
         """Of a tensor [rows, …] the group's: [n, …]."""
         return every if self.is_all else every[self.rows]
 
     def hidden(self, written: Tensor, window: int | None, *, longest: int) -> Tensor | None:
         """Bool [prompts, 1, rows of each, 1, tokens]: what is no token of the prompt, and what lies behind the window
         of a row that has `written` [rows], fewer than `longest`, of its own. None: nothing."""
-        lengths = [len(prompt) for prompt in self.prompts]
-        most = max(lengths)
-        if min(lengths) == most and (window is None or most + longest <= window):
+        prompts, _, most, _ = self.keys[0].shape
+        if self.are_equal and (window is None or most + longest <= window):
             return None
         places = torch.arange(-most, 0, device=written.device)
-        starts = torch.tensor(lengths, device=written.device).neg()[:, None, None]
-        hidden = (places < starts).expand(-1, len(self.rows) // len(lengths), -1)
+        hidden = (places < -self.lengths[:, None, None]).expand(-1, len(self.rows) // prompts, -1)
         if window is not None:
-            back = self.of(written)[:, None] - places  # [n, tokens]
+            back = self.own(written)[:, None] - places  # [n, tokens]
             hidden = hidden | (back >= window).view(hidden.shape)
         return hidden[:, None, :, None]
 
@@ -157,7 +166,7 @@ class Writing:
         [n, Hk, G, D].
         """
         keys, values = group.keys[layer], group.values[layer]  # [B, Hk, P, D]
-        asked, own = group.of(queries), group.of(scores)
+        asked, own = group.own(queries), group.own(scores)
         prompts, key_heads, length, _ = keys.shape
         columns = asked.shape[2]
 

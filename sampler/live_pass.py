@@ -1,13 +1,15 @@
 """The pass that draws the next token of every live row; on a GPU recorded once and replayed.
 
 A step of few rows costs a GPU less than a processor takes to ask for its thousands of small pieces of work. A recording
-(a CUDA graph) is asked for at once. It computes on tensors that stay where they are: rows may leave, and others of the
-same prompts take their places; a new prompt, or more tokens than there is room for, needs another recording.
+(a CUDA graph) is asked for at once. It computes on tensors that stay where they are: when rows leave, others of their
+prompts take their places; when all of a prompt's have left, another prompt that is no longer takes its place. For more
+rows, or longer ones, than there is room for, another recording is made.
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -26,41 +28,46 @@ Network = Callable[[Writing, Tensor, Tensor], Tensor]
 logger = logging.getLogger(__name__)
 
 
-def groups_of(prompts: Sequence[PromptKeys], device: torch.device, *, together: bool) -> list[Group]:
-    """Of the prompt of every live row, who looks back with whom: those of one prompt; `together`: those who are alone
-    on theirs, too, with others whose prompts are about as long."""
-    places: dict[PromptKeys, list[int]] = {}
-    for place, prompt in enumerate(prompts):
-        places.setdefault(prompt, []).append(place)
+def groups_of(places: Mapping[PromptKeys, Sequence[int]], device: torch.device, *, padded: bool) -> list[Group]:
+    """Of the places of every prompt's live rows, who looks back with whom: those of one prompt, and those who are alone
+    on theirs with others whose prompts are about as long. `padded`: the rows of any prompts about as long, where one
+    that has fewer rows than another shows its first one again."""
     gathered: list[list[PromptKeys]] = []
     for prompt in sorted(places, key=len):
-        if together and gathered and _fits(prompt, gathered[-1], places):
+        if gathered and _fits(prompt, gathered[-1], places, padded=padded):
             gathered[-1].append(prompt)
         else:
             gathered.append([prompt])
+    live = sum(map(len, places.values()))
 
     def group(together: list[PromptKeys]) -> Group:
-        together.sort(key=places.__getitem__)
-        rows = [place for prompt in together for place in places[prompt]]
-        of_group, is_all = torch.tensor(rows, device=device), rows == list(range(len(prompts)))
-        if len(together) == 1:
-            return Group.of_one(together[0], of_group, is_all=is_all)
-        return Group.of_each(together, of_group, is_all=is_all)
+        together.sort(key=lambda prompt: places[prompt][0])
+        most = max(len(places[prompt]) for prompt in together)
+        rows = [place for prompt in together for place in filled(places[prompt], most, places[prompt][0])]
+        return Group.of(together, rows, live=live, device=device)
 
     return [group(together) for together in gathered]
 
 
-def _fits(prompt: PromptKeys, gathered: Sequence[PromptKeys], places: Mapping[PromptKeys, Sequence[int]]) -> bool:
+def filled(places: Sequence[int], most: int, by: int) -> list[int]:
+    """So many of them, the last ones `by`."""
+    return [*places, *[by] * (most - len(places))]
+
+
+def _fits(
+    prompt: PromptKeys, gathered: Sequence[PromptKeys], places: Mapping[PromptKeys, Sequence[int]], *, padded: bool
+) -> bool:
     """Whether it costs less to fill up the shorter prompts than to ask for another product."""
     alone = len(places[prompt]) == len(places[gathered[0]]) == 1
-    return alone and len(prompt) <= 2 * len(gathered[0]) + FILLED_UP
+    return (alone or padded) and len(prompt) <= 2 * len(gathered[0]) + FILLED_UP
 
 
 @dataclass
 class LivePass:
     """What a step needs to know of the live rows, until one leaves or comes."""
 
-    groups: list[Group]
+    places: Mapping[PromptKeys, Sequence[int]]
+    """Of every prompt's rows among the live ones."""
     lengths: Tensor
     """int64 [rows]: of their prompts."""
     written: Tensor
@@ -68,8 +75,14 @@ class LivePass:
     longest: int
     """The most own tokens that a row has, the one that is read next included."""
     draw: Draw
+    padded: bool
+    """As `groups_of` has it."""
     steps: int = 0
     """Taken with these rows."""
+
+    @cached_property
+    def groups(self) -> list[Group]:
+        return groups_of(self.places, self.lengths.device, padded=self.padded)
 
     def go_on(self) -> None:
         self.written = self.written + 1
@@ -77,17 +90,48 @@ class LivePass:
         self.steps += 1
 
 
+@dataclass(eq=False)
+class Slot:
+    """The place of a prompt in a recording."""
+
+    group: Group
+    number: int
+    """Among the group's prompts."""
+    prompt: PromptKeys
+    rows: Sequence[int] = ()
+    """Of the prompt, among the live ones."""
+
+    @property
+    def most_rows(self) -> int:
+        return len(self.group.rows) // len(self.group.lengths)
+
+    def has_room(self, prompt: PromptKeys, rows: Sequence[int]) -> bool:
+        return len(prompt) <= self.group.keys[0].shape[2] and len(rows) <= self.most_rows
+
+    def take(self, prompt: PromptKeys) -> None:
+        """Its keys are here from then on."""
+        own = self.number, slice(None), slice(self.group.keys[0].shape[2] - len(prompt), None)
+        for blocks, parts in ((self.group.keys, prompt.keys), (self.group.values, prompt.values)):
+            for layer, part in enumerate(parts):
+                blocks[layer][own] = part
+                parts[layer] = blocks[layer][own]
+        self.group.lengths[self.number] = len(prompt)
+        self.prompt = prompt
+
+
 class Recording:
     """Of one token of every row that `own` has room for. Its last row is nobody's: places of rows that left point
     there."""
 
-    def __init__(self, network: Network, groups: Sequence[Group], own: OwnKeys, device: torch.device) -> None:
+    def __init__(self, network: Network, live: LivePass, own: OwnKeys, device: torch.device) -> None:
         self._network = network
         self._own = own
         rows, _, self._room, _ = own.keys[0].shape
         self._spare = rows - 1
         self._keys = own.keys[0]
-        self._groups = [replace(group, rows=group.rows.clone(), is_all=False) for group in groups]
+        self._groups = [replace(group, is_all=False, are_equal=False) for group in live.groups]
+        self._slots = self._slots_of(live)
+        self._served: LivePass | None = None
         self._tokens = torch.zeros((1, rows), dtype=torch.int64, device=device)
         self._positions = torch.zeros_like(self._tokens)
         # What is computed before the first call goes to the last place, which nobody has reached.
@@ -103,26 +147,48 @@ class Recording:
             with torch.cuda.graph(self._graph, stream=stream, capture_error_mode="thread_local"):
                 self._logits = self._compute()  # noted down, not computed
 
+    def _slots_of(self, live: LivePass) -> list[Slot]:
+        of_row = {row: prompt for prompt, rows in live.places.items() for row in rows}
+        found = []
+        for group in self._groups:
+            first_rows = group.rows.view(len(group.lengths), -1)[:, 0].tolist()
+            found += [Slot(group, number, of_row[row]) for number, row in enumerate(first_rows)]
+        return found
+
     def _compute(self) -> Tensor:
         of_pass = Writing(self._groups, self._own, self._written, longest=self._room)
         return self._network(of_pass, self._tokens, self._positions)
 
-    def holds_for(self, live: LivePass, own: OwnKeys) -> bool:
-        """Whether it can compute these rows; if so, the next call does."""
-        places = {group.prompts: group.rows for group in self._groups}
-        fits = (
-            bool(own.keys)
-            and own.keys[0] is self._keys
-            and own.count <= self._spare
-            and live.longest <= self._room
-            and all(len(group.rows) <= len(places.get(group.prompts, ())) for group in live.groups)
-        )
-        if fits:
-            for rows in places.values():
-                rows.fill_(self._spare)
-            for group in live.groups:
-                places[group.prompts][: len(group.rows)] = group.rows
-        return fits
+    def holds_for(self, live: LivePass, own: OwnKeys, held: Container[PromptKeys]) -> bool:
+        """Whether it can compute these rows; if so, the next call does. `held`: prompts whose keys are needed still."""
+        fits = bool(own.keys) and own.keys[0] is self._keys and own.count <= self._spare and live.longest <= self._room
+        if not fits or (live is not self._served and not self._serve(live, held)):
+            return False
+        self._served = live
+        return True
+
+    def _serve(self, live: LivePass, held: Container[PromptKeys]) -> bool:
+        """Gives every row its place."""
+        by_prompt = {slot.prompt: slot for slot in self._slots}
+        free = [slot for slot in self._slots if slot.prompt not in held]
+        free.sort(key=lambda slot: slot.group.keys[0].shape[2])
+        taken: dict[Slot, PromptKeys] = {}
+        for prompt, rows in live.places.items():
+            slot = by_prompt.get(prompt)
+            if slot is None:
+                slot = next((one for one in free if one not in taken and one.has_room(prompt, rows)), None)
+            if slot is None or not slot.has_room(prompt, rows):
+                return False
+            taken[slot] = prompt
+        for slot in self._slots:
+            prompt = taken.get(slot, slot.prompt)
+            if prompt is not slot.prompt:
+                slot.take(prompt)
+            slot.rows = live.places.get(prompt, ()) if slot in taken else ()
+        for group in self._groups:
+            own = [filled(slot.rows, slot.most_rows, self._spare) for slot in self._slots if slot.group is group]
+            group.rows.copy_(torch.tensor(own).flatten())
+        return True
 
     def __call__(self, tokens: Tensor, positions: Tensor, written: Tensor) -> Tensor:
         """Each int64 [rows] → logits [rows, vocabulary], which the next call overwrites."""
@@ -144,22 +210,24 @@ class Recorder:
         self._recording: Recording | None = None
         self._can_record = True
 
-    def recording_of(self, live: LivePass, own: OwnKeys, network: Network) -> Recording | None:
-        """None: compute the step as it is."""
-        if self._recording is not None and self._recording.holds_for(live, own):
+    def recording_of(
+        self, live: LivePass, own: OwnKeys, network: Network, held: Container[PromptKeys]
+    ) -> Recording | None:
+        """None: compute the step as it is. `held`: prompts whose keys are needed still."""
+        if self._recording is not None and self._recording.holds_for(live, own, held):
             return self._recording
         if live.steps < WORTH_RECORDING or not self._can_record:
             return None
         self.forget()
         try:
-            self._recording = Recording(network, live.groups, own, self._device)
+            self._recording = Recording(network, live, own, self._device)
         except torch.OutOfMemoryError:
             raise
         except RuntimeError as error:  # something in the model asks the GPU for a value in the middle of a pass
             self._can_record = False
             logger.warning("Steps of this model cannot be recorded, so each is launched piece by piece: %s", error)
             return None
-        assert self._recording.holds_for(live, own)
+        assert self._recording.holds_for(live, own, held)
         return self._recording
 
     def forget(self) -> None:

@@ -34,6 +34,14 @@ def add_markers(items: list[pytest.Item]) -> None:
     for item in items:
         if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker("browser")
+        if item.get_closest_marker("gpu") and not _has_gpu():
+            item.add_marker(pytest.mark.skip(reason="There is no CUDA device here."))
+
+
+def _has_gpu() -> bool:
+    import torch  # which most tests never import
+
+    return torch.cuda.is_available()
 
 
 def begin() -> None:

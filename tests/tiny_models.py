@@ -38,7 +38,9 @@ CHAT_TEMPLATE = (
 )
 
 
-def make_tiny_model(directory: Path, *, architecture: str = "llama", chat_template: bool = True, seed: int = 0) -> Path:
+def make_tiny_model(
+    directory: Path, *, architecture: str = "llama", chat_template: bool = True, seed: int = 0, head_size: int = 8
+) -> Path:
     """Write a loadable checkpoint into `directory` (made if missing) and return it.
 
     The tokenizer knows the 256 bytes and five special tokens, so any text in any script round-trips and one ASCII
@@ -46,7 +48,7 @@ def make_tiny_model(directory: Path, *, architecture: str = "llama", chat_templa
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = ARCHITECTURES[architecture]()
+        model = ARCHITECTURES[architecture](head_size)
     model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]
         bos_token_id=BOS_ID, pad_token_id=PAD_ID, eos_token_id=[EOS_ID, END_OF_TURN_ID] if chat_template else EOS_ID
     )
@@ -82,38 +84,42 @@ def _tokenizer(chat_template: bool) -> PreTrainedTokenizerFast:
 
 
 _SPECIAL: dict[str, Any] = {"pad_token_id": PAD_ID, "bos_token_id": BOS_ID, "eos_token_id": EOS_ID}
+_HEADS = 4
 _SHAPE: dict[str, Any] = {
     "vocab_size": VOCABULARY_SIZE,
-    "hidden_size": 32,
     "intermediate_size": 64,
     "num_hidden_layers": 2,
-    "num_attention_heads": 4,
+    "num_attention_heads": _HEADS,
     "max_position_embeddings": CONTEXT_LENGTH,
     **_SPECIAL,
 }
 
 
-def _llama() -> PreTrainedModel:
-    return LlamaForCausalLM(LlamaConfig(**_SHAPE, num_key_value_heads=2))
+def _shape(head_size: int) -> dict[str, Any]:
+    return _SHAPE | {"hidden_size": _HEADS * head_size}
 
 
-def _qwen2() -> PreTrainedModel:
-    return Qwen2ForCausalLM(Qwen2Config(**_SHAPE, num_key_value_heads=2))
+def _llama(head_size: int) -> PreTrainedModel:
+    return LlamaForCausalLM(LlamaConfig(**_shape(head_size), num_key_value_heads=2))
 
 
-def _gemma3() -> PreTrainedModel:
+def _qwen2(head_size: int) -> PreTrainedModel:
+    return Qwen2ForCausalLM(Qwen2Config(**_shape(head_size), num_key_value_heads=2))
+
+
+def _gemma3(head_size: int) -> PreTrainedModel:
     layers = ["sliding_attention", "full_attention"]
-    attention: dict[str, Any] = {"num_key_value_heads": 1, "head_dim": 8, "query_pre_attn_scalar": 8}
-    return Gemma3ForCausalLM(Gemma3TextConfig(**_SHAPE, **attention, sliding_window=64, layer_types=layers))
+    attention: dict[str, Any] = {"num_key_value_heads": 1, "head_dim": head_size, "query_pre_attn_scalar": head_size}
+    return Gemma3ForCausalLM(Gemma3TextConfig(**_shape(head_size), **attention, sliding_window=64, layer_types=layers))
 
 
-def _gpt_neox() -> PreTrainedModel:
-    return GPTNeoXForCausalLM(GPTNeoXConfig(**_SHAPE))
+def _gpt_neox(head_size: int) -> PreTrainedModel:
+    return GPTNeoXForCausalLM(GPTNeoXConfig(**_shape(head_size)))
 
 
-def _gptj() -> PreTrainedModel:
+def _gptj(head_size: int) -> PreTrainedModel:
     shape: dict[str, Any] = {
-        "n_embd": 32,
+        "n_embd": _HEADS * head_size,
         "n_inner": 64,
         "n_layer": 2,
         "n_head": 4,
@@ -123,7 +129,7 @@ def _gptj() -> PreTrainedModel:
     return GPTJForCausalLM(GPTJConfig(vocab_size=VOCABULARY_SIZE, **shape, **_SPECIAL))
 
 
-ARCHITECTURES: dict[str, Callable[[], PreTrainedModel]] = {
+ARCHITECTURES: dict[str, Callable[[int], PreTrainedModel]] = {
     "llama": _llama,
     "gemma3": _gemma3,
     "gpt_neox": _gpt_neox,

@@ -208,7 +208,8 @@ def _flex(
     """Compiled on a GPU, by the library's own wrapper; on a CPU as written, forward only, which is for tests."""
     given: dict[str, Any] = {"block_mask": mask, "scale": scaling, "enable_gqa": key.shape[1] != query.shape[1]}
     if query.is_cuda:
-        given["training"] = module.training
+        # Rows shorter than 128 tokens have a kernel of their own, for which some heads find no tiling.
+        given |= {"training": module.training, "kernel_options": {"FORCE_USE_FLEX_ATTENTION": True}}
     run: Callable[..., Tensor] = compile_friendly_flex_attention if query.is_cuda else flex_attention  # type: ignore[assignment]  # it returns more only when asked to
     return run(query, key, value, **given).transpose(1, 2).contiguous()
 

@@ -14,7 +14,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
-from transformers import PreTrainedModel
+from transformers import PretrainedConfig, PreTrainedModel
 
 from lm.prefix_sharing import attention
 from lm.prefix_sharing.row import Row, lay_out
@@ -27,6 +27,9 @@ SUPPORTED = frozenset({"gemma3_text", "gpt_neox", "gptj", "llama", "qwen2"})
 """Architectures for which a test shows that hidden states and gradients equal those of K full sequences."""
 TAKES_A_MASK = frozenset({"eager", "sdpa"})
 """Attention implementations that add a mask of four dimensions; flash attention ignores it."""
+
+SMALLEST_HEAD = 16
+"""Numbers, of FlexAttention on a GPU."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ def choose_strategy(model: PreTrainedModel, device: torch.device) -> Strategy:
     """Returns the fastest strategy that is known to be right for the model.
 
     * `packed`, or `flex` on an NVIDIA GPU, wherever the model calls the attention of attention.py. FlexAttention's
-      backward pass does not run on a CPU.
+      backward pass does not run on a CPU, and on a GPU it has no kernel for the smallest heads.
     * `masked` for a model with eager attention only (GPT-J).
     """
     config = model.config
@@ -111,10 +114,15 @@ def choose_strategy(model: PreTrainedModel, device: torch.device) -> Strategy:
             "full", "the model attends to later tokens, too, so a prompt isn't the same before K completions"
         )
     if implementation == attention.NAME:
-        return Strategy("flex" if device.type == "cuda" else "packed")
+        return Strategy("flex" if device.type == "cuda" and _head_size(config) >= SMALLEST_HEAD else "packed")
     if implementation not in TAKES_A_MASK:
         return Strategy("full", f"{implementation} attention takes no mask of its own")
     return Strategy("masked")
+
+
+def _head_size(config: PretrainedConfig) -> int:
+    size: int = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    return size
 
 
 def _full_hidden_states(model: PreTrainedModel, prompts: Sequence[SharedPrompt]) -> tuple[Tensor, Tensor]:

@@ -22,11 +22,12 @@ def shared_prompt(prompt: int, completions: list[int]) -> SharedPrompt:
     return share_prefix([torch.cat([opening, ending]).int() for ending in endings])
 
 
-def base_model(directory: Path, architecture: str) -> PreTrainedModel:
+def base_model(directory: Path, architecture: str, *, head_size: int = 8, sharpened_by: float = 5) -> PreTrainedModel:
     """Weights five times larger than fresh ones, so that attention is far from uniform and a wrong mask shows."""
-    model, _ = load_base_model(str(make_tiny_model(directory, architecture=architecture)), max_length=512, seed=0)
+    made = make_tiny_model(directory, architecture=architecture, head_size=head_size)
+    model, _ = load_base_model(str(made), max_length=512, seed=0)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if parameter.dim() == 2 and name != "score.weight":
-                parameter.mul_(5)
+                parameter.mul_(sharpened_by)
     return model

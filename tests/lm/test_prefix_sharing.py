@@ -79,6 +79,34 @@ def test_flex_attention_gives_the_scores_of_full_sequences(tmp_path: Path, archi
         )
 
 
+@pytest.mark.gpu
+@pytest.mark.training
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(("architecture", "head_size"), [
+    ("gemma3", 16), ("gemma3", 256), ("gpt_neox", 96), ("llama", 64), ("llama", 128), ("qwen2", 128),
+])  # fmt: skip
+def test_on_a_gpu_heads_of_every_size_give_scores_and_gradients_of_full_sequences(
+    tmp_path: Path, architecture: str, head_size: int, dtype: torch.dtype
+) -> None:
+    """Rows of more and of fewer than 128 tokens, which have kernels of their own; bfloat16 as a trainer has it."""
+    model = base_model(tmp_path, architecture, head_size=head_size, sharpened_by=2).cuda()
+    model.get_parameter("score.weight").requires_grad_(requires_grad=False)
+    for prompts in (PROMPTS, PROMPTS[3:]):
+        found = []
+        for name in ("full", choose_strategy(model, torch.device("cuda")).name):
+            model.zero_grad()
+            with torch.autocast("cuda", dtype=dtype, enabled=dtype is not torch.float32):
+                scores = scores_of(model, name, prompts)
+            scores.sum().backward()  # type: ignore[no-untyped-call]
+            found.append(
+                (scores.detach(), torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None]))
+            )
+        (expected, of_full), (shared, of_shared) = found
+        exact = dtype is torch.float32
+        torch.testing.assert_close(shared, expected, atol=1e-4 if exact else 0.1, rtol=1e-4 if exact else 0.1)
+        assert (of_shared - of_full).norm() < (1e-3 if exact else 0.1) * of_full.norm()
+
+
 @pytest.mark.parametrize("name", ["full", "packed", "masked"])
 def test_log_probabilities_of_completions_are_those_of_full_sequences(tmp_path: Path, name: Name) -> None:
     """As a policy is trained: each completion token from the state of the token before it, by the unembedding."""
@@ -172,13 +200,16 @@ def test_a_row_by_hand() -> None:
     assert [(span.start, span.fork, span.end) for span in row.spans] == [(0, 2, 5), (5, 6, 8)]
 
 
-@pytest.mark.parametrize(("architecture", "kind", "name"), [
-    ("llama", "cpu", "packed"), ("gemma3", "cuda", "flex"), ("gptj", "cpu", "masked"), ("gptj", "cuda", "masked"),
+@pytest.mark.parametrize(("architecture", "head_size", "kind", "name"), [
+    ("llama", 16, "cpu", "packed"), ("llama", 16, "cuda", "flex"), ("gemma3", 16, "cuda", "flex"),
+    ("llama", 8, "cuda", "packed"), ("gemma3", 8, "cuda", "packed"),
+    ("gptj", 16, "cpu", "masked"), ("gptj", 16, "cuda", "masked"),
 ])  # fmt: skip
-def test_the_strategy_depends_on_architecture_and_device(
-    tmp_path: Path, architecture: str, kind: str, name: str
+def test_the_strategy_depends_on_architecture_head_and_device(
+    tmp_path: Path, architecture: str, head_size: int, kind: str, name: str
 ) -> None:
-    model = base_model(tmp_path, architecture)
+    """FlexAttention has no kernel for heads of 8, which would end a GPU's first step in a compiler's traceback."""
+    model = base_model(tmp_path, architecture, head_size=head_size)
     assert choose_strategy(model, torch.device(kind)).name == name
 
 

@@ -11,6 +11,7 @@ from transformers import PreTrainedModel
 
 from lm.prefix_sharing.shared_prompt import SharedPrompt
 from lm.prefix_sharing.strategy import Strategy, choose_strategy
+from lm.training.runtime import Runtime
 from policy_trainer import log_probs
 from policy_trainer.examples import Example
 from policy_trainer.experience import collect
@@ -53,7 +54,10 @@ ROLLOUTS = [rollout(1, 70, (3, 20, 9)), rollout(2, 5, (1, 1, 30))]  # Gemma's wi
 
 def gradient(model: PreTrainedModel) -> Tensor:
     """As one vector; what has none counts as 0."""
-    found = [torch.zeros(one.numel()) if one.grad is None else one.grad.flatten() for one in model.parameters()]
+    found = [
+        torch.zeros(one.numel(), device=one.device) if one.grad is None else one.grad.flatten()
+        for one in model.parameters()
+    ]
     model.zero_grad()
     return torch.cat(found)
 
@@ -63,18 +67,24 @@ def close(one: Tensor, other: Tensor) -> bool:
     return bool((one - other).norm() < 1e-5 * other.norm())
 
 
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
 @pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
-def test_shared_prompts_give_the_losses_and_gradients_of_separate_sequences(tmp_path: Path, architecture: str) -> None:
+def test_shared_prompts_give_the_losses_and_gradients_of_separate_sequences(
+    tmp_path: Path, architecture: str, device: str
+) -> None:
     """Log-probabilities, values, policy loss, value loss and the packed pretraining loss, in float32."""
-    make_tiny_model(tmp_path, architecture=architecture)
-    policy = sharpened(load_policy(str(tmp_path), max_length=512).model)
-    value, _ = load_base_model(str(tmp_path), max_length=512, seed=0)
+    make_tiny_model(tmp_path, architecture=architecture, head_size=16)
+    runtime = Runtime(device=torch.device(device), dtype=torch.float32)
+    policy = runtime.place(sharpened(load_policy(str(tmp_path), max_length=512).model))
+    value = runtime.place(load_base_model(str(tmp_path), max_length=512, seed=0)[0])
     given = replace(arguments(completions=3, batch=6, minibatch=6, episodes=6), tokens_per_microbatch=10_000)
     rows = [torch.arange(20, 90, dtype=torch.int32), torch.arange(100, 110, dtype=torch.int32)]
     measured = []
     for reading in (FULL, None):
-        readings = (reading, reading) if reading else tuple(choose_strategy(one, CPU.device) for one in (policy, value))
-        networks = Networks(policy, sharpened(value) if reading else value, CPU, readings=readings)  # type: ignore[arg-type]
+        readings = (
+            (reading, reading) if reading else tuple(choose_strategy(one, runtime.device) for one in (policy, value))
+        )
+        networks = Networks(policy, sharpened(value) if reading else value, runtime, readings=readings)  # type: ignore[arg-type]
         scores = [torch.tensor([1.0, -1.0, 0.5])] * 2
         experience = collect(networks, ROLLOUTS, scores, given, version=0)
         moved = [replace(one, log_probs=one.log_probs + 0.1, values=one.values - 0.1) for one in experience]

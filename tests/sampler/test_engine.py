@@ -230,7 +230,7 @@ def test_who_is_alone_on_a_prompt_looks_back_in_one_product_with_others(
     while not all(job.is_done for job in jobs):
         sampler.engine.step()
         if sampler.engine._live_pass:
-            gathered.append([len(group.prompts) for group in sampler.engine._live_pass.groups])
+            gathered.append([len(group.lengths) for group in sampler.engine._live_pass.groups])
     assert max(max(groups) for groups in gathered) >= 3
     for together, apart in zip(jobs, alone, strict=True):
         assert tokens(together) == tokens(apart)
@@ -260,6 +260,59 @@ def test_a_recorded_step_serves_the_rows_of_its_prompts_while_others_leave(
     assert [tokens(job) for job in jobs] == expected
     assert [made[0]._room, made[-1]._room, len(made)] == [64, 70, 2]
     assert has_let_go_of_all(recording)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_recorded_step_serves_prompts_that_come_when_others_have_left(
+    sampler_of: SamplerOf, architecture: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Prompts of many lengths, each with as many completions as it likes, stand in one product; shorter ones take the
+    places of those that have left, without another recording. All is as when each is alone."""
+    sampler = replace(sampler_of(architecture), end_tokens=[])
+    first = [asking("x" * 90, k=3, seed=1, max_new_tokens=40), asking("y" * 80, k=1, seed=10, max_new_tokens=12),
+             asking("z" * 60, k=2, seed=20, max_new_tokens=30)]  # fmt: skip
+    later = [asking("w" * 70, k=2, seed=30, max_new_tokens=15), asking("v" * 20, k=3, seed=40, max_new_tokens=9),
+             asking("u" * 85, k=1, seed=50, max_new_tokens=20)]  # fmt: skip
+    alone = [[[*one.token_ids] for one in sampler.sample([request])[0]] for request in first + later]
+    made: list[Recording] = []
+
+    def recorded(*given: Any) -> Recording:
+        made.append(Recording(*given))
+        return made[-1]
+
+    monkeypatch.setattr("sampler.live_pass.Recording", recorded)
+    engine = replace(sampler, end_tokens=[]).engine
+    engine._records, engine.max_rows = True, 6
+    jobs = [job_of(sampler, request) for request in first]
+    for job in jobs:
+        engine.submit(job)
+    while not any(job.is_done for job in jobs):
+        engine.step()
+    assert len(made) == 1
+    assert [len(group.lengths) for group in made[0]._groups] == [3]
+    coming = [job_of(sampler, request) for request in later]
+    run(engine, *coming)
+    assert [tokens(job) for job in jobs + coming] == alone
+    assert len(made) == 1
+    assert has_let_go_of_all(engine)
+
+
+def test_a_prompt_that_waits_for_room_keeps_its_keys_while_another_is_recorded(sampler_of: SamplerOf) -> None:
+    """Two rows at a time: somebody's question goes ahead of a prompt's second completion, when its first has left."""
+    sampler = replace(sampler_of(), end_tokens=[])
+    requests = [asking("z" * 50, seed=5, max_new_tokens=50), asking("x" * 60, k=2, seed=1, max_new_tokens=12),
+                asking("y" * 40, seed=9, max_new_tokens=12)]  # fmt: skip
+    alone = [[[*one.token_ids] for one in sampler.sample([request])[0]] for request in requests]
+    engine = replace(sampler, end_tokens=[]).engine
+    engine._records, engine.max_rows, engine._most_rows = True, 2, 2
+    *jobs, ahead = [job_of(sampler, one, interactive=one is requests[-1]) for one in requests]
+    for job in jobs:
+        engine.submit(job)
+    for _ in range(10):
+        engine.step()
+    run(engine, ahead)
+    finish(engine, *jobs)
+    assert [tokens(job) for job in (*jobs, ahead)] == alone
 
 
 def test_who_waits_goes_ahead_of_what_is_queued(sampler: TransformersSampler) -> None:

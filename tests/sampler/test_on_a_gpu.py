@@ -1,0 +1,80 @@
+"""The engine where steps are recorded and replayed: what the library draws, whatever is sampled beside it."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, PreTrainedModel
+
+from sampler.engine import Engine
+from sampler.protocol import SampleRequest
+from sampler.rows import Job
+from tests.tiny_models import ARCHITECTURES, make_tiny_model
+
+pytestmark = pytest.mark.gpu
+
+NEW = 70
+"""Tokens; gemma's window is 64."""
+
+
+@pytest.fixture(params=sorted(ARCHITECTURES))
+def model(tmp_path: Path, request: pytest.FixtureRequest) -> PreTrainedModel:
+    make_tiny_model(tmp_path, architecture=request.param)
+    found: PreTrainedModel = AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.float32).cuda().eval()
+    return found
+
+
+def job(prompt: int, *, k: int, seed: int, temperature: float = 0.0, new: int = NEW) -> Job:
+    chance = torch.Generator().manual_seed(prompt)
+    request = SampleRequest(
+        messages=[{"role": "user", "content": "-"}], num_completions=k, seed=seed, temperature=temperature,
+        max_new_tokens=new,
+    )  # fmt: skip
+    return Job(request=request, prompt=torch.randint(1, 250, (prompt,), generator=chance).tolist())
+
+
+def run(engine: Engine, *jobs: Job) -> None:
+    for one in jobs:
+        engine.submit(one)
+    while not engine.is_idle:
+        engine.step()
+
+
+def drawn(one: Job) -> list[list[int]]:
+    return [list(one.done[index].tokens) for index in range(one.request.num_completions)]
+
+
+def test_greedy_rows_are_the_librarys_own_and_recorded(model: PreTrainedModel) -> None:
+    engine = Engine(model, end_tokens=[])
+    jobs = [job(9, k=1, seed=1), job(90, k=3, seed=2), job(20, k=2, seed=3), job(21, k=2, seed=4, new=12)]
+    recorded = 0
+    for one in jobs:
+        engine.submit(one)
+    while not engine.is_idle:
+        engine.step()
+        recorded += engine._recorder._recording is not None
+    assert recorded > NEW / 2
+    for one in jobs:
+        prompt = torch.tensor([one.prompt], device="cuda")
+        output = model.generate(
+            prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=one.request.max_new_tokens,
+            do_sample=False, pad_token_id=0, eos_token_id=None,
+        )  # fmt: skip
+        expected = output[0, prompt.shape[1] :].tolist()
+        assert drawn(one) == [expected] * one.request.num_completions
+
+
+def test_a_seed_gives_what_it_gives_alone_and_probabilities_are_the_models(model: PreTrainedModel) -> None:
+    asked = [(9, 1, 100), (90, 3, 200), (20, 2, 300), (33, 4, 400)]
+    together = [job(length, k=k, seed=seed, temperature=1.0) for length, k, seed in asked]
+    run(Engine(model, end_tokens=[]), *together)
+    for one, (length, k, seed) in zip(together, asked, strict=True):
+        alone = job(length, k=k, seed=seed, temperature=1.0)
+        run(Engine(model, end_tokens=[]), alone)
+        assert drawn(one) == drawn(alone)
+        for row in one.done.values():
+            ids = torch.tensor([[*one.prompt, *row.tokens]], device="cuda")
+            with torch.inference_mode():
+                logs = model(ids).logits.log_softmax(dim=-1)[0, :-1]
+            chosen = logs.gather(1, ids[0, 1:, None])[-len(row.tokens) :, 0]
+            assert row.logprobs == pytest.approx(chosen.tolist(), abs=1e-3)
