@@ -3,15 +3,15 @@
     python -m benchmarks.gpu_policy_step [--quick]
 
 Random weights of Yi-6B's shape for the policy and for the reward model, which is the value function under adapters; no
-answer ends by itself, so that each is as long as asked. The second of two iterations counts. Then one update of the
-same with the preset's pretraining text: 8 rows of 512 tokens an episode, each a row of 16,384 with others. Utilisation
-counts 2 FLOP a weight and unique token for what is read, and 4 for what trains, since the weights below the adapters
-need no gradient; recomputed activations are not counted. Without a CUDA device it says so and records nothing.
+answer ends by itself, so that each is as long as asked. An iteration of 256 episodes after one that compiles kernels;
+then an update with the preset's pretraining text, 8 rows of 512 tokens an episode. Utilisation counts 2 FLOP a weight
+and unique token for what is read, and 4 for what trains, since the weights below the adapters need no gradient;
+recomputed activations are not counted. Without a CUDA device it says so and records nothing.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -51,7 +51,7 @@ K = 4
 @dataclass(frozen=True)
 class Shape:
     config: dict[str, Any]
-    batch: int = 512
+    batch: int = 256
     minibatch: int = 64
     prompt: int = 512
     new: int = 128
@@ -147,14 +147,14 @@ class Trainer:
         self.door = RewardDoor(Under(Scorer(self.reward, renderer, self.runtime, batch_size=AT_ONCE), self.reward))
         self.networks = Networks(self.policy.model, self.reward, self.runtime)
 
-    def iterations(self, shape: Shape, count: int, *, pretraining: bool = False) -> list[Iteration]:
-        """So many iterations one after the other, each with the parts of its time."""
+    def iteration(self, shape: Shape, *, pretraining: bool = False) -> Iteration:
+        """One, with the parts of its time."""
         arguments = PpoArguments(
             **PLACES,
             **self.preset
             | {
                 "batch": shape.batch, "minibatch": shape.minibatch, "completions": K, "max_new_tokens": shape.new,
-                "episodes": count * shape.batch, "tokens_per_microbatch": shape.tokens_at_once,
+                "episodes": shape.batch, "tokens_per_microbatch": shape.tokens_at_once,
                 "gamma": self.preset["gamma"] if pretraining else 0.0, "spike_factor": 0,
             },
         )  # fmt: skip
@@ -172,21 +172,17 @@ class Trainer:
         optimizer = ppo_optimizer(networks, arguments)
         average = MovingAverage(self.policy.model, decay=arguments.ema_decay)
         text = self._pretraining(arguments, shape) if pretraining else None
-        found = []
+        door = RewardDoor(self.door.rewarder)
+        object.__setattr__(door, "rewards", clock.timed("scoring", door.rewards))
+        loop = ppo.ppo_iterations(
+            networks, optimizer, average, clock.timed("rollout", draw), door, text, arguments, results=[]
+        )
         with ExitStack() as patches:
-            patches.enter_context(patch.object(ppo, "_pretrain", clock.timed("pretraining", ppo._pretrain)))  # noqa: SLF001
-            patches.enter_context(patch.object(ppo, "collect", clock.timed("scoring", ppo.collect)))
-            door = RewardDoor(self.door.rewarder)
-            object.__setattr__(door, "rewards", clock.timed("scoring", door.rewards))
-            loop = ppo.ppo_iterations(
-                networks, optimizer, average, clock.timed("rollout", draw), door, text, arguments, results=[]
-            )
-            for _ in range(count):
-                clock.seconds.clear()
-                began = clock.now()
-                next(loop)
-                found.append(Iteration(clock.now() - began, dict(clock.seconds)))
-        return found
+            for name, timed in (("_pretrain", "pretraining"), ("collect", "scoring")):
+                patches.enter_context(patch.object(ppo, name, clock.timed(timed, getattr(ppo, name))))
+            began = clock.now()
+            next(loop)
+            return Iteration(clock.now() - began, clock.seconds)
 
     def _texts(self, count: int, tokens: int) -> Sequence[str]:
         return texts(count, tokens, vocabulary=self.policy.renderer.vocabulary, seed=1)
@@ -214,9 +210,14 @@ def main(quick: bool) -> list[Measure]:  # noqa: FBT001  every benchmark's signa
         return []
     device = torch.device("cuda")
     trainer = Trainer(YI_6B, device)
-    shape = Shape(YI_6B, batch=128 if quick else 512)
-    plain = trainer.iterations(shape, 2)[-1]
-    ptx = trainer.iterations(Shape(YI_6B, batch=shape.minibatch), 1, pretraining=True)[-1]
+    shape = Shape(YI_6B, batch=128 if quick else 256)
+    smallest = replace(shape, batch=shape.minibatch)
+    print("models are made; the first iteration compiles", flush=True)
+    trainer.iteration(smallest)
+    plain = trainer.iteration(shape)
+    print(plain, flush=True)
+    ptx = trainer.iteration(smallest, pretraining=True)
+    print(ptx, flush=True)
     peak = torch.cuda.max_memory_allocated(device)
     return measures_of(shape, plain, ptx.parts["pretraining"], peak=peak, name=torch.cuda.get_device_name(device))
 

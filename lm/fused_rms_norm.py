@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import rms_norm
 from transformers import PreTrainedModel
 from transformers.models.gemma3.modeling_gemma3 import Gemma3RMSNorm
 from transformers.models.llama.modeling_llama import LlamaRMSNorm
@@ -26,12 +27,13 @@ def fuse_rms_norms(model: PreTrainedModel) -> PreTrainedModel:
 
 
 def fix_rms_norms(model: nn.Module) -> None:
-    """Changes the norms that are known, in place, on a processor where weights stay as they are: what samples. Of each
-    its scale is computed once. Llama's are rounded once, where the library rounds twice.
+    """Changes the norms that are known, in place, where weights stay as they are: what samples. Of each its scale is
+    computed once. Llama's are rounded once, where the library rounds twice.
     """
     for module in model.modules():
-        if type(module) in FUSED and module.weight.device.type == "cpu":
-            module.forward = MethodType(_fixed(module), module)
+        if type(module) in FUSED:
+            fixed = _fixed if module.weight.device.type == "cpu" else _in_one_kernel
+            module.forward = MethodType(fixed(module), module)
 
 
 def _fixed(module: Any) -> Callable[[nn.Module, Tensor], Tensor]:
@@ -45,6 +47,17 @@ def _fixed(module: Any) -> Callable[[nn.Module, Tensor], Tensor]:
         wide = hidden.float()
         length = torch.linalg.vector_norm(wide, dim=-1, keepdim=True)
         return (wide * torch.addcmul(smallest, length, length).rsqrt_()).mul_(scale).to(hidden.dtype)
+
+    return forward
+
+
+def _in_one_kernel(module: Any) -> Callable[[nn.Module, Tensor], Tensor]:
+    """A GPU's, which wants the input in the scale's precision; the library's are eight."""
+    scale, epsilon = FUSED[type(module)](module)
+    scale = scale.detach()
+
+    def forward(_module: nn.Module, hidden: Tensor) -> Tensor:
+        return rms_norm(hidden.to(scale.dtype), scale.shape, scale, epsilon).to(hidden.dtype)
 
     return forward
 

@@ -251,12 +251,9 @@ class Engine:
         self._make_room(tokens=live.longest)
         tokens = torch.tensor([row.tokens[-1] for row in rows], device=self.device)
         positions = live.lengths + live.written
-        recording = None
-        if self._records:
-            held = {row.job.keys for row in rows} | {job.keys for job in self._begun}
-            recording = self._recorder.recording_of(live, self._own, self._network, held)
+        recording = self._recorder.recording_of(live, self._own, self._network) if self._records else None
         if recording is not None:
-            logits = recording(tokens, positions, live.written)
+            logits = recording(self._network, tokens, positions, live.written)
         else:
             of_pass = Writing(live.groups, self._own, live.written, longest=live.longest)
             logits = self._network(of_pass, tokens[None], positions[None])
@@ -351,7 +348,7 @@ class Engine:
         self._changed()
         if row.job.is_done and all(other.job is not row.job for other in self.live):
             row.job.let_go()
-        if not self.live:
+        if not self.live and not self._recorder.is_worth_keeping:
             self._recorder.forget()
             self._own.clear()
 

@@ -76,27 +76,30 @@ class Group:
     """int64 [prompts]: tokens of each."""
     keys: Sequence[Tensor]
     values: Sequence[Tensor]
-    """By layer: [prompts, key heads, tokens of the longest, size], each prompt's at the end."""
+    """By layer: [prompts, key heads, room, size], each prompt's at the end."""
     is_all: bool = False
     """Whether they are all live rows, in order."""
     are_equal: bool = False
-    """Whether all prompts are as long as the longest, and stay so."""
+    """Whether all prompts fill their room, and always will."""
 
     @classmethod
-    def of(cls, prompts: Sequence[PromptKeys], rows: Sequence[int], *, live: int, device: torch.device) -> Self:
-        """`rows`: as many of each prompt; `live`: how many rows there are."""
-        if len(prompts) == 1:
+    def of(
+        cls, prompts: Sequence[PromptKeys], rows: Sequence[int], *, live: int, device: torch.device, step: int = 1
+    ) -> Self:
+        """`rows`: as many of each prompt; `live`: how many rows there are; `step`: of the room for a prompt's tokens."""
+        lengths = [len(prompt) for prompt in prompts]
+        room = -(-max(lengths) // step) * step
+        if lengths == [room]:
             keys, values = ([each[None] for each in by_layer] for by_layer in (prompts[0].keys, prompts[0].values))
         else:
-            keys, values = one_block(prompts)
-        lengths = [len(prompt) for prompt in prompts]
+            keys, values = one_block(prompts, room=room)
         return cls(
             torch.tensor(rows, device=device),
             torch.tensor(lengths, device=device),
             keys,
             values,
             is_all=list(rows) == list(range(live)),
-            are_equal=min(lengths) == max(lengths),
+            are_equal=min(lengths) == room,
         )
 
     def own(self, every: Tensor) -> Tensor:

@@ -7,9 +7,10 @@ rows, or longer ones, than there is room for, another recording is made.
 """
 
 import logging
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from weakref import ref
 
 import torch
 from torch import Tensor
@@ -22,16 +23,22 @@ WORTH_RECORDING = 3
 """After so many steps of the same rows. A recording takes about the time of three."""
 FILLED_UP = 64
 """Tokens by which a prompt of any length may be filled up to another's."""
+ROOM_STEP = 256
+"""Tokens: a recording has room for prompts up to a multiple of it, so that it serves the next ones, too."""
+FEW_ROWS = 16
+"""A recording of so many is kept while nobody is live; of more, a single prompt's steps would take longer by it."""
 
 Network = Callable[[Writing, Tensor, Tensor], Tensor]
 """A pass, token ids int64 [1, T], positions int64 [1, T] → logits [T, vocabulary]."""
 logger = logging.getLogger(__name__)
 
 
-def groups_of(places: Mapping[PromptKeys, Sequence[int]], device: torch.device, *, padded: bool) -> list[Group]:
+def groups_of(
+    places: Mapping[PromptKeys, Sequence[int]], device: torch.device, *, padded: bool, step: int = 1
+) -> list[Group]:
     """Of the places of every prompt's live rows, who looks back with whom: those of one prompt, and those who are alone
     on theirs with others whose prompts are about as long. `padded`: the rows of any prompts about as long, where one
-    that has fewer rows than another shows its first one again."""
+    that has fewer rows than another shows its first one again. `step`: of the room for a prompt's tokens."""
     gathered: list[list[PromptKeys]] = []
     for prompt in sorted(places, key=len):
         if gathered and _fits(prompt, gathered[-1], places, padded=padded):
@@ -44,7 +51,7 @@ def groups_of(places: Mapping[PromptKeys, Sequence[int]], device: torch.device, 
         together.sort(key=lambda prompt: places[prompt][0])
         most = max(len(places[prompt]) for prompt in together)
         rows = [place for prompt in together for place in filled(places[prompt], most, places[prompt][0])]
-        return Group.of(together, rows, live=live, device=device)
+        return Group.of(together, rows, live=live, device=device, step=step)
 
     return [group(together) for together in gathered]
 
@@ -90,33 +97,30 @@ class LivePass:
         self.steps += 1
 
 
-@dataclass(eq=False)
 class Slot:
-    """The place of a prompt in a recording."""
+    """The place of a prompt in a recording; free when nobody needs the prompt any more."""
 
-    group: Group
-    number: int
-    """Among the group's prompts."""
-    prompt: PromptKeys
-    rows: Sequence[int] = ()
-    """Of the prompt, among the live ones."""
-
-    @property
-    def most_rows(self) -> int:
-        return len(self.group.rows) // len(self.group.lengths)
+    def __init__(self, group: Group, number: int, prompt: PromptKeys) -> None:
+        """`number`: among the group's prompts."""
+        self.group = group
+        self.number = number
+        self.prompt = ref(prompt)
+        self.most_rows = len(group.rows) // len(group.lengths)
+        self.room = group.keys[0].shape[2]
+        """Tokens."""
 
     def has_room(self, prompt: PromptKeys, rows: Sequence[int]) -> bool:
-        return len(prompt) <= self.group.keys[0].shape[2] and len(rows) <= self.most_rows
+        return len(prompt) <= self.room and len(rows) <= self.most_rows
 
     def take(self, prompt: PromptKeys) -> None:
         """Its keys are here from then on."""
-        own = self.number, slice(None), slice(self.group.keys[0].shape[2] - len(prompt), None)
+        own = self.number, slice(None), slice(self.room - len(prompt), None)
         for blocks, parts in ((self.group.keys, prompt.keys), (self.group.values, prompt.values)):
             for layer, part in enumerate(parts):
                 blocks[layer][own] = part
                 parts[layer] = blocks[layer][own]
         self.group.lengths[self.number] = len(prompt)
-        self.prompt = prompt
+        self.prompt = ref(prompt)
 
 
 class Recording:
@@ -124,14 +128,16 @@ class Recording:
     there."""
 
     def __init__(self, network: Network, live: LivePass, own: OwnKeys, device: torch.device) -> None:
-        self._network = network
         self._own = own
         rows, _, self._room, _ = own.keys[0].shape
         self._spare = rows - 1
         self._keys = own.keys[0]
-        self._groups = [replace(group, is_all=False, are_equal=False) for group in live.groups]
+        groups = groups_of(live.places, device, padded=True, step=ROOM_STEP)
+        if len(live.places) == 1:  # everybody's prompt: whoever is live, nothing need be picked
+            groups = [replace(groups[0], rows=torch.arange(rows, device=device))]
+        self._groups = [replace(group, is_all=len(live.places) == 1, are_equal=False) for group in groups]
         self._slots = self._slots_of(live)
-        self._served: LivePass | None = None
+        self._served: Callable[[], LivePass | None] = lambda: None
         self._tokens = torch.zeros((1, rows), dtype=torch.int64, device=device)
         self._positions = torch.zeros_like(self._tokens)
         # What is computed before the first call goes to the last place, which nobody has reached.
@@ -142,10 +148,14 @@ class Recording:
             stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
             stream.wait_stream(torch.cuda.current_stream(device))
             with torch.cuda.stream(stream):  # kernels are loaded at their first use, which no recording may do
-                self._compute()
+                self._compute(network)
             torch.cuda.current_stream(device).wait_stream(stream)
             with torch.cuda.graph(self._graph, stream=stream, capture_error_mode="thread_local"):
-                self._logits = self._compute()  # noted down, not computed
+                self._logits = self._compute(network)  # noted down, not computed
+
+    @property
+    def rows(self) -> int:
+        return self._spare
 
     def _slots_of(self, live: LivePass) -> list[Slot]:
         of_row = {row: prompt for prompt, rows in live.places.items() for row in rows}
@@ -155,49 +165,48 @@ class Recording:
             found += [Slot(group, number, of_row[row]) for number, row in enumerate(first_rows)]
         return found
 
-    def _compute(self) -> Tensor:
+    def _compute(self, network: Network) -> Tensor:
         of_pass = Writing(self._groups, self._own, self._written, longest=self._room)
-        return self._network(of_pass, self._tokens, self._positions)
+        return network(of_pass, self._tokens, self._positions)
 
-    def holds_for(self, live: LivePass, own: OwnKeys, held: Container[PromptKeys]) -> bool:
-        """Whether it can compute these rows; if so, the next call does. `held`: prompts whose keys are needed still."""
+    def holds_for(self, live: LivePass, own: OwnKeys) -> bool:
+        """Whether it can compute these rows; if so, the next call does."""
         fits = bool(own.keys) and own.keys[0] is self._keys and own.count <= self._spare and live.longest <= self._room
-        if not fits or (live is not self._served and not self._serve(live, held)):
+        if not fits or (live is not self._served() and not self._serve(live.places)):
             return False
-        self._served = live
+        self._served = ref(live)
         return True
 
-    def _serve(self, live: LivePass, held: Container[PromptKeys]) -> bool:
-        """Gives every row its place."""
-        by_prompt = {slot.prompt: slot for slot in self._slots}
-        free = [slot for slot in self._slots if slot.prompt not in held]
-        free.sort(key=lambda slot: slot.group.keys[0].shape[2])
+    def _serve(self, places: Mapping[PromptKeys, Sequence[int]]) -> bool:
+        """Gives every row its place; free ones go to new prompts, the smallest first."""
+        slots = {slot.prompt(): slot for slot in self._slots}
+        free = sorted((slot for slot in self._slots if slot.prompt() is None), key=lambda slot: slot.room)
         taken: dict[Slot, PromptKeys] = {}
-        for prompt, rows in live.places.items():
-            slot = by_prompt.get(prompt)
+        for prompt, rows in places.items():
+            slot = slots.get(prompt)
             if slot is None:
                 slot = next((one for one in free if one not in taken and one.has_room(prompt, rows)), None)
             if slot is None or not slot.has_room(prompt, rows):
                 return False
             taken[slot] = prompt
-        for slot in self._slots:
-            prompt = taken.get(slot, slot.prompt)
-            if prompt is not slot.prompt:
+        for slot, prompt in taken.items():
+            if slot.prompt() is not prompt:
                 slot.take(prompt)
-            slot.rows = live.places.get(prompt, ()) if slot in taken else ()
         for group in self._groups:
-            own = [filled(slot.rows, slot.most_rows, self._spare) for slot in self._slots if slot.group is group]
-            group.rows.copy_(torch.tensor(own).flatten())
+            own = [slot for slot in self._slots if slot.group is group]
+            rows = [filled(places[taken[slot]] if slot in taken else (), slot.most_rows, self._spare) for slot in own]
+            group.rows.copy_(torch.tensor(rows).flatten())
         return True
 
-    def __call__(self, tokens: Tensor, positions: Tensor, written: Tensor) -> Tensor:
-        """Each int64 [rows] → logits [rows, vocabulary], which the next call overwrites."""
+    def __call__(self, network: Network, tokens: Tensor, positions: Tensor, written: Tensor) -> Tensor:
+        """Each int64 [rows] → logits [rows, vocabulary], which the next call overwrites. `network`: as it was made for;
+        kept here it would keep the engine whose it is."""
         rows = len(tokens)
         for kept, given in ((self._tokens[0], tokens), (self._positions[0], positions), (self._written, written)):
             kept.zero_()
             kept[:rows] = given
         if self._graph is None:
-            return self._compute()[:rows]
+            return self._compute(network)[:rows]
         self._graph.replay()
         return self._logits[:rows]
 
@@ -210,11 +219,9 @@ class Recorder:
         self._recording: Recording | None = None
         self._can_record = True
 
-    def recording_of(
-        self, live: LivePass, own: OwnKeys, network: Network, held: Container[PromptKeys]
-    ) -> Recording | None:
-        """None: compute the step as it is. `held`: prompts whose keys are needed still."""
-        if self._recording is not None and self._recording.holds_for(live, own, held):
+    def recording_of(self, live: LivePass, own: OwnKeys, network: Network) -> Recording | None:
+        """None: compute the step as it is."""
+        if self._recording is not None and self._recording.holds_for(live, own):
             return self._recording
         if live.steps < WORTH_RECORDING or not self._can_record:
             return None
@@ -227,8 +234,13 @@ class Recorder:
             self._can_record = False
             logger.warning("Steps of this model cannot be recorded, so each is launched piece by piece: %s", error)
             return None
-        assert self._recording.holds_for(live, own, held)
+        assert self._recording.holds_for(live, own)
         return self._recording
+
+    @property
+    def is_worth_keeping(self) -> bool:
+        """While nobody is live."""
+        return self._recording is not None and self._recording.rows <= FEW_ROWS
 
     def forget(self) -> None:
         """And let go of its memory."""

@@ -1,8 +1,9 @@
-"""A model's linear layers as a processor multiplies few rows fastest: weights laid out once, layers that read the same
-input in one product.
+"""A model's linear layers as few rows are multiplied fastest: layers that read the same input in one product, and on a
+processor weights laid out once.
 
-A decoding step multiplies a handful of rows by every weight, so it costs what reading the weights costs. oneDNN reads
-them in its own order; given PyTorch's, it takes up to twice as long. Values differ by rounding alone.
+A decoding step multiplies a handful of rows by every weight, so it costs what reading the weights costs, and on a GPU
+what its small kernels cost. oneDNN reads weights in its own order; given PyTorch's, it takes up to twice as long.
+Values differ by rounding alone.
 """
 
 from collections.abc import Sequence
@@ -20,27 +21,41 @@ ROWS = 16
 
 
 def pack_layers(model: nn.Module) -> None:
-    """Replaces the linear layers in place, where the model is on a processor that oneDNN packs its precision for, and
-    fixes the norms (lm/fused_rms_norm.py).
+    """Replaces the linear layers in place, on a GPU and on a processor that oneDNN packs its precision for, and fixes
+    the norms (lm/fused_rms_norm.py).
 
     The weights as they were are let go of, but for those that an embedding shares: the model can sample and no longer
     be trained or saved.
     """
     fix_rms_norms(model)
     weights = [module.weight for module in model.modules() if type(module) is nn.Linear]
-    if not weights or not _can_pack(weights[0]):
+    on_gpu = bool(weights) and weights[0].device.type == "cuda"
+    if not weights or not (on_gpu or _can_pack(weights[0])):
         return
+    together = _joined if on_gpu else _Packed
     for module in list(model.modules()):
         for names in SAME_INPUT:
             layers = [getattr(module, name, None) for name in names]
             if all(type(layer) is nn.Linear for layer in layers):
-                together = _Together(layers)  # type: ignore[arg-type]  # the line above
+                sizes = [layer.out_features for layer in layers]  # type: ignore[union-attr]  # the line above
+                whole = _Together(together(layers), sizes)  # type: ignore[arg-type]
                 for index, name in enumerate(names):
-                    setattr(module, name, _Part(together, index))
+                    setattr(module, name, _Part(whole, index))
     for module in list(model.modules()):
         for name, layer in list(module.named_children()):
-            if type(layer) is nn.Linear:
+            if type(layer) is nn.Linear and not on_gpu:
                 setattr(module, name, _Packed([layer]))
+
+
+def _joined(layers: Sequence[nn.Linear]) -> nn.Linear:
+    """Layers below each other: [T, in] → [T, sum of their outs]."""
+    first = layers[0]
+    with torch.device("meta"):
+        joined = nn.Linear(first.in_features, sum(one.out_features for one in layers), bias=first.bias is not None)
+    joined.weight = nn.Parameter(torch.cat([one.weight.detach() for one in layers]), requires_grad=False)
+    if first.bias is not None:
+        joined.bias = nn.Parameter(torch.cat([one.bias.detach() for one in layers]), requires_grad=False)
+    return joined
 
 
 def _can_pack(weight: Tensor) -> bool:
@@ -74,9 +89,9 @@ class _Packed(nn.Module):
 class _Together:
     """Layers of the same input: the first that is asked computes for all."""
 
-    def __init__(self, layers: Sequence[nn.Linear]) -> None:
-        self._layer = _Packed(layers)
-        self._sizes = [layer.out_features for layer in layers]
+    def __init__(self, layer: nn.Module, sizes: Sequence[int]) -> None:
+        self._layer = layer
+        self._sizes = list(sizes)
         self._input: Tensor | None = None
         self._outputs: tuple[Tensor, ...] = ()
 

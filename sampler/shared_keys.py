@@ -47,16 +47,15 @@ class PromptKeys:
         return part
 
 
-def one_block(prompts: Sequence[PromptKeys]) -> tuple[list[Tensor], list[Tensor]]:
-    """The keys and the values of several prompts by layer, [prompts, key heads, tokens of the longest, size], each
-    prompt's at the end. From then on they are the prompts' own, so that nothing is held twice."""
-    longest = max(len(prompt) for prompt in prompts)
+def one_block(prompts: Sequence[PromptKeys], *, room: int) -> tuple[list[Tensor], list[Tensor]]:
+    """The keys and the values of several prompts by layer, [prompts, key heads, room, size], each prompt's at the end.
+    From then on they are the prompts' own, so that nothing is held twice."""
 
     def block_of(parts: Sequence[Tensor]) -> Tensor:
         heads, _, size = parts[0].shape
-        block = parts[0].new_zeros((len(parts), heads, longest, size))
+        block = parts[0].new_zeros((len(parts), heads, room, size))
         for place, part in zip(block, parts, strict=True):
-            place[:, longest - part.shape[1] :] = part
+            place[:, room - part.shape[1] :] = part
         return block
 
     keys, values = [], []
@@ -64,8 +63,8 @@ def one_block(prompts: Sequence[PromptKeys]) -> tuple[list[Tensor], list[Tensor]
         keys.append(block_of([prompt.keys[layer] for prompt in prompts]))
         values.append(block_of([prompt.values[layer] for prompt in prompts]))
         for prompt, of_keys, of_values in zip(prompts, keys[-1], values[-1], strict=True):
-            prompt.keys[layer] = of_keys[:, longest - len(prompt) :]
-            prompt.values[layer] = of_values[:, longest - len(prompt) :]
+            prompt.keys[layer] = of_keys[:, room - len(prompt) :]
+            prompt.values[layer] = of_values[:, room - len(prompt) :]
     return keys, values
 
 

@@ -1,12 +1,14 @@
 """Norms in one step: the library's values, gradients and names of weights."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
+from lm import fused_rms_norm
 from lm.fused_rms_norm import FUSED, fix_rms_norms, fuse_rms_norms
 from rm_trainer.model import load_base_model
 from tests.lm.shared_prompts import base_model
@@ -42,9 +44,13 @@ def test_values_and_gradients_are_the_librarys(kind: type[nn.Module], dtype: tor
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("kind", FUSED, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("way", [None, fused_rms_norm._in_one_kernel], ids=["processor", "GPU"])
 def test_of_weights_that_stay_as_they_are_the_values_are_the_librarys(
-    kind: type[nn.Module], dtype: torch.dtype
+    kind: type[nn.Module], dtype: torch.dtype, way: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A GPU's way can be computed anywhere."""
+    if way is not None:
+        monkeypatch.setattr(fused_rms_norm, "_fixed", way)
     torch.manual_seed(0)
     stock, fixed = kind(24).to(dtype), kind(24).to(dtype)
     weight = torch.randn(24)

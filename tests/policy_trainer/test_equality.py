@@ -84,7 +84,7 @@ def test_shared_prompts_give_the_losses_and_gradients_of_separate_sequences(
         readings = (
             (reading, reading) if reading else tuple(choose_strategy(one, runtime.device) for one in (policy, value))
         )
-        networks = Networks(policy, sharpened(value) if reading else value, runtime, readings=readings)  # type: ignore[arg-type]
+        networks = Networks(policy, sharpened(value) if reading else value, runtime, readings=(chosen[0], chosen[1]))
         scores = [torch.tensor([1.0, -1.0, 0.5])] * 2
         experience = collect(networks, ROLLOUTS, scores, given, version=0)
         moved = [replace(one, log_probs=one.log_probs + 0.1, values=one.values - 0.1) for one in experience]

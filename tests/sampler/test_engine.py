@@ -91,7 +91,9 @@ def test_each_row_knows_when_its_first_and_last_token_came(
 
 
 def has_let_go_of_all(engine: Engine) -> bool:
-    return engine.is_idle and not engine._own.count and not engine._own.keys and not engine._begun
+    """But for a small recording."""
+    holds_nothing = not engine._own.keys or engine._recorder.is_worth_keeping
+    return engine.is_idle and not engine._own.count and holds_nothing and not engine._begun
 
 
 @pytest.mark.usefixtures("no_collector")
@@ -295,6 +297,30 @@ def test_a_recorded_step_serves_prompts_that_come_when_others_have_left(
     assert [tokens(job) for job in jobs + coming] == alone
     assert len(made) == 1
     assert has_let_go_of_all(engine)
+
+
+def test_a_small_recording_serves_who_comes_when_nobody_was_there(
+    sampler_of: SamplerOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the prompt's length, up to the recording's room; of many rows nothing is kept."""
+    sampler = replace(sampler_of(), end_tokens=[])
+    asked = (("x" * 60, 3, 1), ("y" * 150, 2, 10), ("z", 3, 20), ("w" * 40, 18, 30))
+    requests = [asking(text, k=k, seed=seed, max_new_tokens=12) for text, k, seed in asked]
+    alone = [[[*one.token_ids] for one in sampler.sample([request])[0]] for request in requests]
+    made: list[Recording] = []
+
+    def recorded(*given: Any) -> Recording:
+        made.append(Recording(*given))
+        return made[-1]
+
+    monkeypatch.setattr("sampler.live_pass.Recording", recorded)
+    engine = replace(sampler, end_tokens=[]).engine
+    engine._records = True
+    for request, expected, so_far in zip(requests, alone, (1, 1, 1, 2), strict=True):
+        job = job_of(sampler, request)
+        run(engine, job)
+        assert (tokens(job), len(made)) == (expected, so_far)
+    assert not engine._own.keys
 
 
 def test_a_prompt_that_waits_for_room_keeps_its_keys_while_another_is_recorded(sampler_of: SamplerOf) -> None:
@@ -586,8 +612,10 @@ def test_later_tokens_of_a_mixed_batch_are_drawn_from_the_models_own_distributio
     def into_the_next_row(own: OwnKeys, layer: int, rows: torch.Tensor, *given: torch.Tensor) -> None:
         put(own, layer, rows.roll(1), *given)
 
-    def of_the_next_prompt(prompts: Sequence[PromptKeys]) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-        keys, values = one_block(prompts)
+    def of_the_next_prompt(
+        prompts: Sequence[PromptKeys], *, room: int
+    ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+        keys, values = one_block(prompts, room=room)
         return [each.roll(1, dims=0) for each in keys], [each.roll(1, dims=0) for each in values]
 
     sampler = looking_back(tmp_path)

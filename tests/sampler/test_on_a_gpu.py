@@ -78,3 +78,18 @@ def test_a_seed_gives_what_it_gives_alone_and_probabilities_are_the_models(model
                 logs = model(ids).logits.log_softmax(dim=-1)[0, :-1]
             chosen = logs.gather(1, ids[0, 1:, None])[-len(row.tokens) :, 0]
             assert row.logprobs == pytest.approx(chosen.tolist(), abs=1e-3)
+
+
+def test_a_recording_serves_prompts_that_come_later(model: PreTrainedModel) -> None:
+    """When others leave, and when nobody was there."""
+    asked = [(90, 3, 100, 30), (20, 1, 200, 9), (60, 1, 300, 20), (33, 2, 400, 15)]
+    engine = Engine(model, end_tokens=[], max_rows=4)
+    together = [job(length, k=k, seed=seed, temperature=1.0, new=new) for length, k, seed, new in asked]
+    run(engine, *together)
+    for one, (length, k, seed, new) in zip(together, asked, strict=True):
+        again = job(length, k=k, seed=seed, temperature=1.0, new=new)
+        run(engine, again)
+        alone = job(length, k=k, seed=seed, temperature=1.0, new=new)
+        run(Engine(model, end_tokens=[], records=False), alone)
+        assert drawn(one) == drawn(again) == drawn(alone)
+    assert engine._recorder.is_worth_keeping

@@ -1,5 +1,6 @@
 """Packed layers multiply as the ones that they replace."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +39,13 @@ def test_where_the_processor_cannot_they_stay(tmp_path: Path, monkeypatch: pytes
     assert type(model.model.layers[0].self_attn.q_proj) is nn.Linear
 
 
-def test_layers_of_one_input_are_asked_in_any_order_and_with_another_input() -> None:
-    layers = [nn.Linear(8, size) for size in (3, 5)]
-    together = packed_layers._Together(layers)
+@pytest.mark.parametrize("whole", [packed_layers._Packed, packed_layers._joined])
+@pytest.mark.parametrize("bias", [True, False])
+def test_layers_of_one_input_are_asked_in_any_order_and_with_another_input(
+    whole: Callable[..., nn.Module], bias: bool
+) -> None:
+    layers = [nn.Linear(8, size, bias=bias) for size in (3, 5)]
+    together = packed_layers._Together(whole(layers), (3, 5))
     one, other = torch.randn(2, 8), torch.randn(2, 8)
     with torch.inference_mode():
         for index, hidden in ((1, one), (0, one), (1, other), (0, other), (1, other)):
