@@ -86,7 +86,7 @@ class Group:
     def of(
         cls, prompts: Sequence[PromptKeys], rows: Sequence[int], *, live: int, device: torch.device, step: int = 1
     ) -> Self:
-        """`rows`: as many of each prompt; `live`: how many rows there are; `step`: of the room for a prompt's tokens."""
+        """`rows`: as many of each prompt; `live`: how many there are; `step`: of the room for a prompt's tokens."""
         lengths = [len(prompt) for prompt in prompts]
         room = -(-max(lengths) // step) * step
         if lengths == [room]:

@@ -81,9 +81,7 @@ def test_shared_prompts_give_the_losses_and_gradients_of_separate_sequences(
     rows = [torch.arange(20, 90, dtype=torch.int32), torch.arange(100, 110, dtype=torch.int32)]
     measured = []
     for reading in (FULL, None):
-        readings = (
-            (reading, reading) if reading else tuple(choose_strategy(one, runtime.device) for one in (policy, value))
-        )
+        chosen = [reading or choose_strategy(one, runtime.device) for one in (policy, value)]
         networks = Networks(policy, sharpened(value) if reading else value, runtime, readings=(chosen[0], chosen[1]))
         scores = [torch.tensor([1.0, -1.0, 0.5])] * 2
         experience = collect(networks, ROLLOUTS, scores, given, version=0)
