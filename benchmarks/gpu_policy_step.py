@@ -73,7 +73,7 @@ class Shape:
     @property
     def head_flops(self) -> float:
         """Of the vocabulary, forward, over the completions' tokens."""
-        return 2.0 * self.config["vocab_size"] * self.config["hidden_size"] * self.batch * self.new
+        return float(2 * self.config["vocab_size"] * self.config["hidden_size"] * self.batch * self.new)
 
     @property
     def scoring_flops(self) -> float:

@@ -24,14 +24,16 @@ from torch import Tensor
 
 from sampler.draw import Draw
 from sampler.engine_attention import Pass, Reading, Writing, no_mask, use_engine_attention
-from sampler.live_pass import LivePass, Recorder
+from sampler.live_pass import PADDING, LivePass, Recorder, is_out_of_memory
 from sampler.prefixes import Prefixes
 from sampler.protocol import ModelFault
 from sampler.rows import Job, LiveRow, seeded
-from sampler.shared_keys import OwnKeys, PromptKeys
+from sampler.shared_keys import OwnKeys, PromptKeys, apart
 
 READ_AT_ONCE = 512
 """Tokens of a prompt between two steps of the rows that are live: a long prompt halts nobody."""
+WIDE_AT_ONCE = 512
+"""Where steps are recorded, rows of so many tokens get all of their room when they begin."""
 PREFIX_SHARE = 0.25
 """Of the tokens that there is room for: at most so many are kept for dialogues that may go on."""
 
@@ -105,6 +107,8 @@ class Engine:
         self._lock = threading.Lock()
         self._begun: list[Job] = []
         """Jobs whose prompt is read or being read, and of which completions are still to be begun."""
+        self._beginning = 0
+        """Rows that are about to be live."""
         self._live_pass: LivePass | None = None
         self._records = self.device.type == "cuda" if records is None else records
         self._recorder = Recorder(self.device)
@@ -141,8 +145,8 @@ class Engine:
             has_read = self._read_and_begin()
             if self.live and not (has_read and self._reads_on()):
                 self._write()
-        except (torch.OutOfMemoryError, RuntimeError) as error:
-            if not _is_out_of_memory(error):
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
                 raise
             self._halve(error)
 
@@ -152,8 +156,10 @@ class Engine:
         """Whether some of a prompt was read."""
         self._take_a_waiting_job()
         has_read = False
-        for job in sorted(self._begun, key=lambda job: not job.interactive):
+        for job in self._in_turn():
             if job.logits is None:
+                if len(self.live) >= self.max_rows:
+                    break
                 self._read(job)
                 has_read = True
                 if job.logits is None:
@@ -198,6 +204,8 @@ class Engine:
         a row's own keys stand in one block with the others', which is as wide as its widest."""
         jobs = {id(row.job): row.job for row in self.live} | {id(job): job for job in self._begun}
         prompts = sum(len(job.prompt) for job in jobs.values())
+        if self._records:
+            prompts = int(PADDING * prompts)
         return prompts + (len(self.live) + rows) * max(self._widest(), new_tokens)
 
     def _widest(self) -> int:
@@ -217,27 +225,33 @@ class Engine:
 
     def _begin_rows(self, job: Job) -> None:
         """As many of its completions as there is room for, each with its first token."""
-        begun: list[LiveRow] = []
         are_first = len(job.waiting) == job.request.num_completions
-        steps = job.request.max_new_tokens
-        while job.waiting and len(self.live) + len(begun) < self.max_rows:
-            if (self.live or begun) and self._held(rows=len(begun) + 1, new_tokens=steps) > self.max_tokens:
+        steps, count = job.request.max_new_tokens, 0
+        while count < len(job.waiting) and len(self.live) + count < self.max_rows:
+            if (self.live or count) and self._held(rows=count + 1, new_tokens=steps) > self.max_tokens:
                 break
-            index = job.waiting.pop()
-            begun.append(LiveRow(job=job, index=index, uniforms=seeded(job.request.seed + index, steps)))
-        if not job.waiting:
-            self._begun.remove(job)
-        if not begun:
+            count += 1
+        if not count:
             return
         assert job.logits is not None
+        self._beginning = count
+        begun = [
+            LiveRow(job=job, index=index, uniforms=seeded(job.request.seed + index, steps))
+            for index in reversed(job.waiting[-count:])
+        ]
         draw = self._draw_of(begun)
         uniforms = torch.stack([row.uniforms[0] for row in begun]).to(self.device)
+        self._make_room(rows=len(self.live) + count, tokens=1, widest=max(self._widest(), steps), like=job.keys)
+        logits = job.logits.expand(count, -1).clone()
+        drawn, likeliest = draw(logits, uniforms), draw.likeliest(logits)
+        self._beginning = 0  # and no memory is asked for from here on
+        del job.waiting[-count:]
+        if not job.waiting:
+            self._begun.remove(job)
         self.live += begun
-        self._make_room(tokens=1)
         self._own.count = len(self.live)
         self._changed()
-        logits = job.logits.expand(len(begun), -1).clone()
-        self._take(begun, *draw(logits, uniforms), draw.likeliest(logits))
+        self._take(begun, *drawn, likeliest)
         if are_first:
             self.sight.note_first_token(time.monotonic() - job.submitted_at)
 
@@ -248,7 +262,7 @@ class Engine:
         rows = list(self.live)
         live = self._live_pass or self._new_pass()
         self._live_pass = live
-        self._make_room(tokens=live.longest)
+        self._make_room(rows=len(rows), tokens=live.longest, widest=self._widest(), like=rows[0].job.keys)
         tokens = torch.tensor([row.tokens[-1] for row in rows], device=self.device)
         positions = live.lengths + live.written
         recording = self._recorder.recording_of(live, self._own, self._network) if self._records else None
@@ -264,9 +278,13 @@ class Engine:
         self.sight.rows_in_steps += len(rows)
         self._take(rows, *drawn, likeliest)
 
-    def _make_room(self, *, tokens: int) -> None:
-        rows, like = len(self.live) + self._records, self.live[0].job.keys
-        self._own.make_room(rows=rows, tokens=tokens, most_tokens=self._widest(), like=like)
+    def _make_room(self, *, rows: int, tokens: int, widest: int, like: PromptKeys) -> None:
+        if self._records and widest <= WIDE_AT_ONCE:
+            tokens = widest  # each time the room grows, steps are recorded anew
+        spare = int(self._records)
+        self._own.make_room(
+            rows=rows + spare, most_rows=self.max_rows + spare, tokens=tokens, most_tokens=widest, like=like
+        )
 
     def _new_pass(self) -> LivePass:
         places: dict[PromptKeys, list[int]] = {}
@@ -363,23 +381,41 @@ class Engine:
             job.let_go()
 
     def _halve(self, error: BaseException) -> None:
-        """The younger half of the rows begins again later, by the same seeds; what is kept of dialogues goes."""
-        kept = self._prefixes.tokens
-        self._prefixes.shrink_to(0)
-        if len(self.live) <= 1 and not kept:
+        """The younger half of the rows begins again later, by the same seeds. All else that takes memory goes: what is
+        kept of dialogues, a recording, room that nobody uses, and prompts of which no row is live, which are read
+        again. Raises OutOfMemory where there is nothing of this."""
+        idle, rows = self._begun_without_rows(), len(self.live) + self._beginning
+        self._beginning = 0
+        holds = any(job.keys.keys for job in idle) or self._prefixes.tokens or self._recorder.has_recording
+        if rows <= 1 and not (holds or (idle and self.max_rows > 1)):
             raise OutOfMemory(f"Not even one completion fits into memory: {error}") from error
         self.sight.halvings += 1
+        if rows > 1:
+            self.max_rows = rows // 2
+        elif idle:
+            self.max_rows = 1
+        self._prefixes.shrink_to(0)
         self._recorder.forget()
-        if len(self.live) > 1:
-            self.max_rows = len(self.live) // 2
+        self._changed()
         for row in self.live[self.max_rows :][::-1]:
             self._remove(row)
             row.job.waiting.append(row.index)
             if row.job not in self._begun:
                 self._begun.append(row.job)
+        for job in self._begun_without_rows():
+            job.let_go()
+        if self.live:
+            self._own.shrink(rows=len(self.live), tokens=max(len(row.tokens) for row in self.live))
+            apart({row.job.keys: None for row in self.live})
+        else:
+            self._own.clear()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
+    def _begun_without_rows(self) -> list[Job]:
+        """But for the one whose turn it is while nobody is live."""
+        live = {row.job for row in self.live}
+        return [job for job in self._in_turn() if job not in live][0 if live else 1 :]
 
-def _is_out_of_memory(error: BaseException) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    def _in_turn(self) -> list[Job]:
+        return sorted(self._begun, key=lambda job: not job.interactive)

@@ -7,6 +7,7 @@ rows, or longer ones, than there is room for, another recording is made.
 """
 
 import logging
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -24,7 +25,9 @@ WORTH_RECORDING = 3
 FILLED_UP = 64
 """Tokens by which a prompt of any length may be filled up to another's."""
 ROOM_STEP = 256
-"""Tokens: a recording has room for prompts up to a multiple of it, so that it serves the next ones, too."""
+"""Tokens: a recording of one prompt has room for others up to a multiple of it."""
+PADDING = 1.5
+"""So many times a prompt's tokens may have room where steps are recorded."""
 FEW_ROWS = 16
 """A recording of so many is kept while nobody is live; of more, a single prompt's steps would take longer by it."""
 
@@ -33,12 +36,10 @@ Network = Callable[[Writing, Tensor, Tensor], Tensor]
 logger = logging.getLogger(__name__)
 
 
-def groups_of(
-    places: Mapping[PromptKeys, Sequence[int]], device: torch.device, *, padded: bool, step: int = 1
-) -> list[Group]:
+def groups_of(places: Mapping[PromptKeys, Sequence[int]], device: torch.device, *, padded: bool) -> list[Group]:
     """Of the places of every prompt's live rows, who looks back with whom: those of one prompt, and those who are alone
-    on theirs with others whose prompts are about as long. `padded`: the rows of any prompts about as long, where one
-    that has fewer rows than another shows its first one again. `step`: of the room for a prompt's tokens."""
+    on theirs with others whose prompts are about as long. `padded`, for recordings: the rows of any prompts about as
+    long, where one that has fewer rows than another shows its first one again; a prompt alone has room for others."""
     gathered: list[list[PromptKeys]] = []
     for prompt in sorted(places, key=len):
         if gathered and _fits(prompt, gathered[-1], places, padded=padded):
@@ -51,6 +52,7 @@ def groups_of(
         together.sort(key=lambda prompt: places[prompt][0])
         most = max(len(places[prompt]) for prompt in together)
         rows = [place for prompt in together for place in filled(places[prompt], most, places[prompt][0])]
+        step = ROOM_STEP if padded and len(together) == 1 else 1
         return Group.of(together, rows, live=live, device=device, step=step)
 
     return [group(together) for together in gathered]
@@ -65,8 +67,10 @@ def _fits(
     prompt: PromptKeys, gathered: Sequence[PromptKeys], places: Mapping[PromptKeys, Sequence[int]], *, padded: bool
 ) -> bool:
     """Whether it costs less to fill up the shorter prompts than to ask for another product."""
+    if padded:
+        return len(prompt) <= PADDING * len(gathered[0]) + FILLED_UP
     alone = len(places[prompt]) == len(places[gathered[0]]) == 1
-    return (alone or padded) and len(prompt) <= 2 * len(gathered[0]) + FILLED_UP
+    return alone and len(prompt) <= 2 * len(gathered[0]) + FILLED_UP
 
 
 @dataclass
@@ -132,7 +136,7 @@ class Recording:
         rows, _, self._room, _ = own.keys[0].shape
         self._spare = rows - 1
         self._keys = own.keys[0]
-        groups = groups_of(live.places, device, padded=True, step=ROOM_STEP)
+        groups = live.groups
         if len(live.places) == 1:  # everybody's prompt: whoever is live, nothing need be picked
             groups = [replace(groups[0], rows=torch.arange(rows, device=device))]
         self._groups = [replace(group, is_all=len(live.places) == 1, are_equal=False) for group in groups]
@@ -193,9 +197,10 @@ class Recording:
             if slot.prompt() is not prompt:
                 slot.take(prompt)
         for group in self._groups:
-            own = [slot for slot in self._slots if slot.group is group]
-            rows = [filled(places[taken[slot]] if slot in taken else (), slot.most_rows, self._spare) for slot in own]
-            group.rows.copy_(torch.tensor(rows).flatten())
+            of_group = [slot for slot in self._slots if slot.group is group]
+            served = [places[taken[slot]] if slot in taken else () for slot in of_group]
+            by_slot = [filled(rows, slot.most_rows, self._spare) for slot, rows in zip(of_group, served, strict=True)]
+            group.rows.copy_(torch.tensor(by_slot).flatten())
         return True
 
     def __call__(self, network: Network, tokens: Tensor, positions: Tensor, written: Tensor) -> Tensor:
@@ -217,25 +222,33 @@ class Recorder:
     def __init__(self, device: torch.device) -> None:
         self._device = device
         self._recording: Recording | None = None
-        self._can_record = True
+        self._fewer_than: float = math.inf
+        """Rows that can be recorded: those of a recording for which there was no memory, or none at all."""
 
     def recording_of(self, live: LivePass, own: OwnKeys, network: Network) -> Recording | None:
         """None: compute the step as it is."""
-        if self._recording is not None and self._recording.holds_for(live, own):
-            return self._recording
-        if live.steps < WORTH_RECORDING or not self._can_record:
+        if self._recording is not None:
+            if self._recording.holds_for(live, own):
+                return self._recording
+            self.forget()  # and of the memory of its prompts, which stand elsewhere from now on
+        if live.steps < WORTH_RECORDING or own.count >= self._fewer_than:
             return None
-        self.forget()
         try:
             self._recording = Recording(network, live, own, self._device)
-        except torch.OutOfMemoryError:
-            raise
-        except RuntimeError as error:  # something in the model asks the GPU for a value in the middle of a pass
-            self._can_record = False
+        except RuntimeError as error:
+            if is_out_of_memory(error):
+                self._fewer_than = own.count
+                return None
+            # something in the model asks the GPU for a value in the middle of a pass
+            self._fewer_than = 0
             logger.warning("Steps of this model cannot be recorded, so each is launched piece by piece: %s", error)
             return None
         assert self._recording.holds_for(live, own)
         return self._recording
+
+    @property
+    def has_recording(self) -> bool:
+        return self._recording is not None
 
     @property
     def is_worth_keeping(self) -> bool:
@@ -245,3 +258,11 @@ class Recorder:
     def forget(self) -> None:
         """And let go of its memory."""
         self._recording = None
+
+
+def is_out_of_memory(error: BaseException | None) -> bool:
+    """Also what broke off a recording, which says no more than that it was broken off."""
+    if error is None:
+        return False
+    here = isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    return here or is_out_of_memory(error.__cause__ or error.__context__)

@@ -3,7 +3,7 @@
 A model with L layers and H key heads of size D keeps 2 · L · H · D numbers a token.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -68,12 +68,20 @@ def one_block(prompts: Sequence[PromptKeys], *, room: int) -> tuple[list[Tensor]
     return keys, values
 
 
+def apart(prompts: Iterable[PromptKeys]) -> None:
+    """Takes prompts out of the memory that they share with others, one layer after the other."""
+    prompts = list(prompts)
+    for layer in range(max(len(prompt.keys) for prompt in prompts)):
+        for parts in (parts for prompt in prompts for parts in (prompt.keys, prompt.values)):
+            parts[layer] = parts[layer].clone()
+
+
 @dataclass
 class OwnKeys:
     """What the live rows have written themselves, in one block a layer: [rows, key heads, room, size].
 
-    Live rows are always the first `count` of the block, so attention reads it where it lies. Rows and room grow by
-    doubling, room from 64 tokens; the last row moves into the place of one that leaves.
+    Live rows are always the first `count` of the block, so attention reads it where it lies. Rows and room grow by half
+    at least, room from 64 tokens; the last row moves into the place of one that leaves.
     """
 
     count: int = 0
@@ -85,9 +93,9 @@ class OwnKeys:
         self.keys[layer][rows, :, places] = keys
         self.values[layer][rows, :, places] = values
 
-    def make_room(self, *, rows: int, tokens: int, most_tokens: int, like: PromptKeys) -> None:
-        """Holds at least so many rows of so many tokens from now on, none of which will ever have more than
-        `most_tokens`; `like` has the shapes of a layer."""
+    def make_room(self, *, rows: int, most_rows: int, tokens: int, most_tokens: int, like: PromptKeys) -> None:
+        """Holds at least so many rows of so many tokens from now on; there will never be more than `most_rows`, of
+        which none will have more than `most_tokens`. `like` has the shapes of a layer."""
         if not self.keys:
             for keys, values in zip(like.keys, like.values, strict=True):
                 self.keys.append(keys.new_zeros((0, keys.shape[0], 0, keys.shape[2])))
@@ -95,15 +103,24 @@ class OwnKeys:
         has_rows, _, has_tokens, _ = self.keys[0].shape
         if rows <= has_rows and tokens <= has_tokens:
             return
-        rows = has_rows if rows <= has_rows else max(rows, 2 * has_rows)
+        rows = has_rows if rows <= has_rows else max(rows, min(most_rows, has_rows + has_rows // 2))
         if tokens > has_tokens:
-            tokens = max(tokens, min(most_tokens, 2 * has_tokens))
-        tokens = max(tokens, has_tokens, min(most_tokens, 64))
+            tokens = max(tokens, min(most_tokens, has_tokens + has_tokens // 2))
+        self._lay_out(rows, max(tokens, has_tokens, min(most_tokens, 64)))
+
+    def shrink(self, *, rows: int, tokens: int) -> None:
+        """To so many rows of so many tokens, which is all that is needed of it; also where memory ran out while some
+        layers had grown already."""
+        self._lay_out(rows, tokens)
+
+    def _lay_out(self, rows: int, tokens: int) -> None:
+        """One layer after the other, so that no more than one of them is there twice."""
         for blocks in (self.keys, self.values):
             for layer, block in enumerate(blocks):
-                larger = block.new_zeros((rows, block.shape[1], tokens, block.shape[3]))
-                larger[:has_rows, :, :has_tokens] = block
-                blocks[layer] = larger
+                laid_out = block.new_zeros((rows, block.shape[1], tokens, block.shape[3]))
+                kept = slice(0, min(rows, block.shape[0])), slice(None), slice(0, min(tokens, block.shape[2]))
+                laid_out[kept] = block[kept]
+                blocks[layer] = laid_out
 
     def remove(self, row: int) -> None:
         """The last row takes the place of `row`."""

@@ -36,6 +36,8 @@ def add_adapters(model: PreTrainedModel, *, rank: int, alpha: float, seed: int, 
         inject_adapter_in_model(LoraConfig(r=rank, lora_alpha=alpha, target_modules=targets), model)  # type: ignore[arg-type]
     for name, parameter in model.named_parameters():
         parameter.requires_grad_("lora_" in name)
+    for adapted in _adapted(model):
+        adapted.cast_input_dtype_enabled = False  # to the adapter's float32, which autocast would only round again
     for head in heads(model):
         head.requires_grad_(train_heads)
     nn.Module.eval(model)  # new modules are made for training
@@ -48,7 +50,7 @@ def has_adapters(model: nn.Module) -> bool:
 @contextmanager
 def without_adapters(model: PreTrainedModel) -> Iterator[None]:
     """Inside it the layers compute as the base does, whose weights are there as they were: a reference for nothing."""
-    adapted = [cast("LoraLayer", module) for module in model.modules() if hasattr(module, "lora_A")]
+    adapted = _adapted(model)
     for module in adapted:
         module._disable_adapters = True  # noqa: SLF001  its own switch also decides what trains
     try:
@@ -56,6 +58,10 @@ def without_adapters(model: PreTrainedModel) -> Iterator[None]:
     finally:
         for module in adapted:
             module._disable_adapters = False  # noqa: SLF001
+
+
+def _adapted(model: nn.Module) -> "list[LoraLayer]":
+    return [cast("LoraLayer", module) for module in model.modules() if hasattr(module, "lora_A")]
 
 
 @torch.no_grad()

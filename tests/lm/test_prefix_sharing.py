@@ -89,7 +89,7 @@ def test_on_a_gpu_heads_of_every_size_give_scores_and_gradients_of_full_sequence
     tmp_path: Path, architecture: str, head_size: int, dtype: torch.dtype
 ) -> None:
     """Rows of more and of fewer than 128 tokens, which have kernels of their own; bfloat16 as a trainer has it."""
-    model = base_model(tmp_path, architecture, head_size=head_size, sharpened_by=2).cuda()
+    model = nn.Module.cuda(base_model(tmp_path, architecture, head_size=head_size, sharpened_by=2))
     model.get_parameter("score.weight").requires_grad_(requires_grad=False)
     for prompts in (PROMPTS, PROMPTS[3:]):
         found = []

@@ -59,6 +59,25 @@ def test_only_adapters_and_head_train_and_every_strategy_sees_them(tmp_path: Pat
         assert_close(other, full, rtol=1e-5, atol=1e-5)
 
 
+def test_in_bfloat16_no_copy_of_what_goes_in_is_made_in_float32(tiny_base: Path) -> None:
+    """The layers' products are bfloat16 all the same."""
+    model, _ = adapted(tiny_base)
+    layer = model.get_submodule("model.layers.0.mlp.down_proj")
+    kept: list[torch.Tensor] = []
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        kept.append(tensor)
+        return tensor
+
+    hidden = torch.randn(7, 64, dtype=torch.bfloat16, requires_grad=True)
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor), torch.autocast("cpu", torch.bfloat16):
+        out = layer(hidden)
+    assert out.dtype is torch.bfloat16
+    inputs = [tensor for tensor in kept if tensor.shape == hidden.shape]
+    assert inputs
+    assert {tensor.data_ptr() for tensor in inputs} == {hidden.data_ptr()}
+
+
 def test_what_is_written_is_an_ordinary_model_with_the_base_s_own_names(tmp_path: Path, tiny_base: Path) -> None:
     data = write_snapshot(
         tmp_path / "data",

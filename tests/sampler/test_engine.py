@@ -1,6 +1,7 @@
 """Many completions together, each as if it were alone; and what the engine does while people come, go and wait."""
 
 import gc
+import itertools
 import math
 import weakref
 from collections.abc import Generator, Iterator, Sequence
@@ -241,10 +242,13 @@ def test_who_is_alone_on_a_prompt_looks_back_in_one_product_with_others(
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize(("wide_at_once", "rooms"), [(0, [64, 70]), (512, [70])])
 def test_a_recorded_step_serves_the_rows_of_its_prompts_while_others_leave(
-    sampler_of: SamplerOf, architecture: str, monkeypatch: pytest.MonkeyPatch
+    sampler_of: SamplerOf, architecture: str, wide_at_once: int, rooms: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Rows of two prompts that end one after the other: one recording until their own tokens need more room."""
+    """Rows of three prompts that end one after the other: one recording until their own tokens need more room, if they
+    have not got all of it at once."""
+    monkeypatch.setattr("sampler.engine.WIDE_AT_ONCE", wide_at_once)
     sampler = replace(sampler_of(architecture), end_tokens=[])
     requests = [asking("x" * 90, seed=seed, k=2, max_new_tokens=20 + seed) for seed in (1, 30, 50)]
     expected = [[[*one.token_ids] for one in group] for group in sampler.sample(requests)]
@@ -260,7 +264,7 @@ def test_a_recorded_step_serves_the_rows_of_its_prompts_while_others_leave(
     jobs = [job_of(sampler, request) for request in requests]
     run(recording, *jobs)
     assert [tokens(job) for job in jobs] == expected
-    assert [made[0]._room, made[-1]._room, len(made)] == [64, 70, 2]
+    assert [one._room for one in made] == rooms
     assert has_let_go_of_all(recording)
 
 
@@ -419,6 +423,60 @@ def test_out_of_memory_halves_the_rows_and_costs_nothing_else(
     assert tokens(job) == expected
     assert (sampler.engine.sight.halvings, sampler.engine.max_rows) == (2, 2)
     assert has_let_go_of_all(sampler.engine)
+
+
+@pytest.mark.parametrize("records", [False, True])
+def test_where_memory_ends_anywhere_fewer_rows_go_on_and_nothing_else_changes(
+    sampler_of: SamplerOf, records: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Blocks of keys over a size that hold a few rows are refused, now and then smaller ones, too: in the middle of
+    laying out layers, of gathering prompts, of a recording."""
+    sampler = replace(sampler_of(), end_tokens=[])
+    asked = [("x" * 90, 4, 1), ("y" * 70, 3, 10), ("z" * 60, 5, 20), ("w" * 30, 2, 30)]
+    requests = [asking(text, k=k, seed=seed, max_new_tokens=20) for text, k, seed in asked]
+    alone = [[[*one.token_ids] for one in sampler.sample([request])[0]] for request in requests]
+    new_zeros, asks = torch.Tensor.new_zeros, itertools.count(1)
+
+    def refusing(like: torch.Tensor, shape: tuple[int, ...], **more: Any) -> torch.Tensor:
+        if len(shape) == 4 and (shape[0] > 6 or (shape[0] > 1 and next(asks) % 13 == 0)):
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return new_zeros(like, shape, **more)
+
+    monkeypatch.setattr(torch.Tensor, "new_zeros", refusing)
+    engine = replace(sampler, end_tokens=[]).engine
+    engine._records = records
+    jobs = [job_of(sampler, request) for request in requests]
+    run(engine, *jobs)
+    assert [tokens(job) for job in jobs] == alone
+    assert engine.sight.halvings >= 2
+    assert has_let_go_of_all(engine)
+
+
+def test_where_there_is_no_memory_for_a_recording_steps_are_launched_piece_by_piece(
+    sampler_of: SamplerOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A GPU says of a recording that ran out of memory that it was broken off. Fewer rows are recorded again."""
+    sampler = replace(sampler_of(), end_tokens=[])
+    requests = [asking("x" * 50, k=k, seed=1, max_new_tokens=14) for k in (9, 3)]
+    alone = [[[*one.token_ids] for one in sampler.sample([request])[0]] for request in requests]
+    made = []
+
+    def recorded(network: Any, live: Any, own: OwnKeys, device: torch.device) -> Recording:
+        if own.count > 4:
+            broken_off = RuntimeError("CUDA error: operation failed due to a previous error during capture")
+            broken_off.__context__ = torch.OutOfMemoryError("CUDA out of memory")
+            raise broken_off
+        made.append(own.count)
+        return Recording(network, live, own, device)
+
+    monkeypatch.setattr("sampler.live_pass.Recording", recorded)
+    engine = replace(sampler, end_tokens=[]).engine
+    engine._records = True
+    jobs = [job_of(sampler, request) for request in requests]
+    for job in jobs:
+        run(engine, job)
+    assert [tokens(job) for job in jobs] == alone
+    assert (made, engine.sight.halvings) == ([3], 0)
 
 
 def test_where_not_even_one_row_fits_it_says_so(sampler: TransformersSampler, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from sampler.engine import Engine
@@ -20,8 +21,8 @@ NEW = 70
 @pytest.fixture(params=sorted(ARCHITECTURES))
 def model(tmp_path: Path, request: pytest.FixtureRequest) -> PreTrainedModel:
     make_tiny_model(tmp_path, architecture=request.param)
-    found: PreTrainedModel = AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.float32).cuda().eval()
-    return found
+    loaded: PreTrainedModel = AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.float32)
+    return nn.Module.cuda(loaded).eval()
 
 
 def job(prompt: int, *, k: int, seed: int, temperature: float = 0.0, new: int = NEW) -> Job:
@@ -56,7 +57,7 @@ def test_greedy_rows_are_the_librarys_own_and_recorded(model: PreTrainedModel) -
     assert recorded > NEW / 2
     for one in jobs:
         prompt = torch.tensor([one.prompt], device="cuda")
-        output = model.generate(
+        output = model.generate(  # type: ignore[operator]
             prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=one.request.max_new_tokens,
             do_sample=False, pad_token_id=0, eos_token_id=None,
         )  # fmt: skip
