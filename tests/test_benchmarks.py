@@ -104,6 +104,17 @@ class TestCommand:
         assert last_run(records) == records[2:]
         assert last_run(records[:2]) == records[1:2]
 
+    def test_a_place_may_want_measures_of_one_beginning_and_one_end(self, tmp_path: Path) -> None:
+        """Those of several peers, each measured by itself; the last ones of each stay."""
+        for commit, peer in (("1", "A"), ("2", "B")):
+            measure = Measure(name=f"rate against {peer}", value=1, unit="s", better="less")
+            command.record([measure], tmp_path / "one.jsonl", device="here", commit=commit)
+        page = "<!-- figures: one, rate … {} -->\n<!-- end of figures -->"
+        for peer, other in (("A", "B"), ("B", "A")):
+            shown = with_figures(page.format(peer), tmp_path)
+            assert f"| rate against {peer} |" in shown
+            assert f"rate against {other}" not in shown
+
     def test_a_busy_machine_is_called_busy(self) -> None:
         assert machine.busy(93.4) == ", 93% busy with other work"
         assert machine.busy(4.0) == ""

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks import policy_quality, policy_step
+from benchmarks import gpu_policy_step, policy_quality, policy_step
+from benchmarks.gpu_train_step import TINY
 from benchmarks.policy.our_learning import learn
 from benchmarks.policy.our_side import update
 from benchmarks.policy.quality import SHAPE, Learning, reward_of
@@ -90,3 +91,51 @@ def test_ours_earns_more_and_moves_away_as_it_learns(tmp_path: Path) -> None:
     assert first_kl == pytest.approx(0, abs=1e-6)
     assert last > first + 0.05
     assert last_kl > 0.1
+
+
+class TestGpu:
+    def test_without_one_it_says_so_and_measures_nothing(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+        assert gpu_policy_step.main(quick=False) == []
+        assert "no CUDA device" in capsys.readouterr().out
+
+    @pytest.mark.training
+    def test_a_tiny_one_takes_its_iteration_on_a_processor(self) -> None:
+        """The time of the parts is the whole's; adapters have moved."""
+        trainer = gpu_policy_step.Trainer(TINY, torch.device("cpu"))
+        name, before = next(
+            (name, weight.detach().clone())
+            for name, weight in trainer.policy.model.named_parameters()
+            if "lora_B" in name
+        )
+        shape = gpu_policy_step.Shape(
+            TINY, batch=16, minibatch=8, prompt=12, new=6, pretraining_length=16, tokens_at_once=256
+        )
+        plain = trainer.iteration(shape)
+        assert set(plain.parts) == {"rollout", "scoring"}
+        assert 0 < sum(plain.parts.values()) < plain.seconds
+        assert not torch.equal(trainer.policy.model.get_parameter(name), before)
+        ptx = trainer.iteration(replace(shape, batch=8), pretraining=True)
+        assert 0 < ptx.parts["pretraining"] < ptx.seconds
+
+        plain = gpu_policy_step.Iteration(10.0, {"rollout": 2.0, "scoring": 3.0})
+        measures = gpu_policy_step.measures_of(shape, plain, 5.0, peak=2**31, name="NVIDIA H100 80GB HBM3")
+        found = {one.name.replace(", K=4, 12/6 tokens", ""): one for one in measures}
+        assert found["an iteration of 16 episodes: update"].value == 5
+        assert found["PPO: episodes"].value == 3600 * 16 / 10
+        assert found["PPO-ptx: 256,000 episodes"].value == pytest.approx(256_000 / (3600 * 16 / 20))
+        assert found["rollout: tokens"].value == 16 * 6 / 2
+        assert found["peak memory"].value == 2
+
+    def test_the_products_of_an_iteration_by_hand(self) -> None:
+        """144 weights, as in gpu_train_step, a vocabulary of 10. A prompt of 3 with four answers of 1: 7 tokens,
+        and 6 + 4 · (3 + 1) = 22 pairs that see each other, at 4 a pair and number of the width; heads at four tokens.
+        """
+        config = {"hidden_size": 4, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2,
+                  "num_key_value_heads": 1, "vocab_size": 10}  # fmt: skip
+        shape = gpu_policy_step.Shape(config, batch=4, prompt=3, new=1)
+        assert shape.layer_flops == 2 * 144 * 7 + 16 * 22
+        assert shape.head_flops == 2 * 10 * 4 * 4
+        assert shape.scoring_flops == 4 * shape.layer_flops + 2 * shape.head_flops

@@ -10,14 +10,14 @@ from benchmarks.harness.measure import shown
 
 Record = Mapping[str, Any]
 PLACE = re.compile(r"(<!-- figures: (\w+)(?:, (.+?))? -->\n).*?(<!-- end of figures -->)", re.DOTALL)
-"""A benchmark's name, and the beginning of the measures that are wanted there if not all are."""
+"""A benchmark's name, and the beginning of the measures that are wanted there if not all are, or `beginning … end`."""
 
 
 def with_figures(page: str, results: Path) -> str:
     """The page with the last run of each benchmark at the place marked for it; what was never run has no figures.
 
-    Where a place wants only measures of one beginning, it gets the last run that has any: a GPU's and a processor's
-    are taken at different times.
+    Where a place wants only measures of one beginning or end, it gets the last run that has any: a GPU's and a
+    processor's are taken at different times, and so may those of several peers be.
     """
     return PLACE.sub(
         lambda place: f"{place[1]}{_figures(results / f'{place[2]}.jsonl', place[3] or '')}{place[4]}", page
@@ -35,11 +35,12 @@ def last_run(records: Sequence[Record]) -> list[Record]:
     return list(reversed(found.values()))
 
 
-def _figures(path: Path, beginning: str) -> str:
+def _figures(path: Path, wanted: str) -> str:
     if not path.exists():
         return "Not measured yet.\n"
     all_records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    records = last_run([record for record in all_records if record["name"].startswith(beginning)])
+    beginning, _, end = wanted.partition(" … ")
+    records = last_run([one for one in all_records if one["name"].startswith(beginning) and one["name"].endswith(end)])
     if not records:
         return "Not measured yet.\n"
     devices = " and ".join(dict.fromkeys(record["device"] for record in records))
