@@ -90,7 +90,7 @@ def test_on_a_gpu_heads_of_every_size_give_scores_and_gradients_of_full_sequence
 ) -> None:
     """Rows of more and of fewer than 128 tokens, which have kernels of their own; bfloat16 as a trainer has it."""
     model = nn.Module.cuda(base_model(tmp_path, architecture, head_size=head_size, sharpened_by=2))
-    model.get_parameter("score.weight").requires_grad_(requires_grad=False)
+    model.get_parameter("score.weight").requires_grad_(False)
     for prompts in (PROMPTS, PROMPTS[3:]):
         found = []
         for name in ("full", choose_strategy(model, torch.device("cuda")).name):

@@ -22,7 +22,7 @@ NEW = 70
 def model(tmp_path: Path, request: pytest.FixtureRequest) -> PreTrainedModel:
     make_tiny_model(tmp_path, architecture=request.param)
     loaded: PreTrainedModel = AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.float32)
-    return nn.Module.cuda(loaded).eval()
+    return nn.Module.eval(nn.Module.cuda(loaded))
 
 
 def job(prompt: int, *, k: int, seed: int, temperature: float = 0.0, new: int = NEW) -> Job:
