@@ -9,7 +9,7 @@ that is not installed is said in a line, and left out.
 * SFT: an epoch of demonstrations of mixed lengths, 8 a step, a token that is there; against SFTTrainer at its defaults
   (padding, activations recomputed), and packed with activations kept.
 * PPO: an iteration, answers, rewards and one update. TRL has no PPO since 1.13, so the peers are 1.12's PPOTrainer and
-  RLOOTrainer of today, which has no value function.
+  RLOOTrainer of today, which has no value function; it is compared with ours without one, too.
 * Shared prompts: the same update of the same answers by the same trainer, with each answer a prompt of its own.
 * DPO: a ranking of K = 9, what the reference says of it included; against all 36 pairs, the reference in the step.
 
@@ -34,13 +34,15 @@ ALIKE = 0.05
 
 @dataclass(frozen=True)
 class Peer:
-    """A trainer of TRL. `way`: of SFT, as its side is asked. `parts`: of an iteration, as ours are to be added up."""
+    """A trainer of TRL. `way`: of SFT, as its side is asked. `parts`: of an iteration, as ours are to be added up.
+    `like`: how ours gets advantages where it does what the peer does; the peer is compared with that, too."""
 
     trainer: str
     way: str = ""
     module: str = "benchmarks.policy.trl_side"
     python: Path = PEERS_PYTHON
     parts: tuple[str, ...] = ()
+    like: str = ""
 
     @property
     def name(self) -> str:
@@ -50,7 +52,7 @@ class Peer:
 PEERS = {
     "sft": (Peer("SFTTrainer", "defaults"), Peer("SFTTrainer", "packed")),
     "ppo": (
-        Peer("RLOOTrainer", parts=("rollout and scoring", "update")),
+        Peer("RLOOTrainer", parts=("rollout and scoring", "update"), like="leave-one-out"),
         Peer(
             "PPOTrainer", module="benchmarks.policy.trl_ppo_side", python=PPO_PEERS_PYTHON,
             parts=("rollout", "scoring", "update"),
@@ -102,6 +104,9 @@ def _measured(name: str, one: Work, peers: Sequence[Peer]) -> list[Measure]:
             print(f"{name}, {peer.trainer} left out: {reason}", flush=True)
             continue
         found += _compared(name, one, ours, theirs, peer)
+        if peer.like:
+            alike = ask(OURS, asdict(replace(one, advantage=peer.like)))
+            found += _compared(f"{name}, {peer.like}", one, alike, theirs, peer)
     return found
 
 

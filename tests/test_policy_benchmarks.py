@@ -10,7 +10,7 @@ import torch
 from benchmarks import gpu_policy_step, policy_quality, policy_step
 from benchmarks.gpu_train_step import TINY
 from benchmarks.policy.our_learning import learn
-from benchmarks.policy.our_side import update
+from benchmarks.policy.our_side import ppo, update
 from benchmarks.policy.quality import SHAPE, Learning, reward_of
 from benchmarks.policy.shape import Work, write_models
 from benchmarks.training.side import PeerMissing
@@ -46,15 +46,21 @@ class TestStep:
     def test_a_peer_that_is_not_installed_is_said_and_left_out(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        def ask(module: str, _given: dict[str, Any], **_: Any) -> dict[str, float]:
+        """One without a value function is compared with ours with and without it."""
+
+        def ask(module: str, given: dict[str, Any], **_: Any) -> dict[str, float]:
             if module == "benchmarks.policy.trl_ppo_side":
                 raise PeerMissing("make .venv-bench-ppo/.bench")
-            return self.OURS if module == policy_step.OURS else self.RLOO
+            if module == policy_step.OURS:
+                return self.OURS | ({"seconds": 1.5} if given["advantage"] == "leave-one-out" else {})
+            return self.RLOO
 
         monkeypatch.setattr(policy_step, "ask", ask)
         found = policy_step.main(quick=True, only="PPO iteration")
-        assert [(one.value, one.peer_value) for one in found] == [(2, 6), (1, 2), (1, 2), (1, 4)]
+        rest = [(1, 2), (1, 2), (1, 4)]
+        assert [(one.value, one.peer_value) for one in found] == [(2, 6), *rest, (1.5, 6), *rest]
         assert all("RLOOTrainer" in one.name for one in found)
+        assert ["leave-one-out" in one.name for one in found] == [False] * 4 + [True] * 4
         assert "PPOTrainer left out: make .venv-bench-ppo/.bench" in capsys.readouterr().out
 
     @pytest.mark.parametrize("figure", ["loss", "norm"])
@@ -65,6 +71,15 @@ class TestStep:
         monkeypatch.setattr(policy_step, "ask", ask)
         with pytest.raises(RuntimeError, match=f"sides' {figure} differs"):
             policy_step.main(quick=True, only="Shared prompts")
+
+    @pytest.mark.training
+    def test_ours_without_a_value_function_takes_its_iteration(self, tmp_path: Path) -> None:
+        work = Work("ppo", small=True, dtype="float32", prompt=12, new=4, prompts=2, advantage="leave-one-out")
+        base, reward = write_models(tmp_path, work.shape)
+        policy = load_policy(str(base), max_length=2048)
+        found = ppo(work, policy, Runtime(device=torch.device("cpu"), dtype=torch.float32), reward)
+        assert found["norm"] > 0
+        assert found["seconds"] == pytest.approx(found["rollout"] + found["scoring"] + found["update"])
 
     @pytest.mark.training
     def test_an_update_is_the_same_whether_its_prompts_are_shared(self, tmp_path: Path) -> None:

@@ -146,14 +146,17 @@ def _second(
     work: Work, policy: Policy, runtime: Runtime, loaded: RewardModel, draw: Draw, door: RewardDoor, timed: Timed
 ) -> dict[str, float]:
     """The time of the second iteration of two; loss and gradient of the first, whose weights are everybody's."""
-    value = deepcopy(loaded.model).requires_grad_()
-    value.get_input_embeddings().requires_grad_(False)
+    value = None
+    if work.advantage == "gae":
+        value = deepcopy(loaded.model).requires_grad_()
+        value.get_input_embeddings().requires_grad_(False)
     networks = Networks(policy.model, value, runtime)
-    share_frozen(policy.model, value, loaded.model)
+    share_frozen(policy.model, *([] if value is None else [value]), loaded.model)
     episodes = work.prompts * work.k
     arguments = PpoArguments(
         **PLACES, reward_model=Path(), episodes=2 * episodes, batch=episodes, minibatch=episodes,
         completions=work.k if work.shared else 1, max_new_tokens=work.new, gamma=0.0, missing_end="lower",
+        advantage=work.advantage,  # type: ignore[arg-type]  # one of its values
     )  # fmt: skip
     for name in ("entropies", "reference_log_probs", "values"):
         own = getattr(networks, name)

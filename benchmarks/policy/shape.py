@@ -32,6 +32,7 @@ TEMPLATE = (
 class Work:
     """`kind`: sft, ppo, update (of PPO alone) or dpo. `prompts` × `k` answers of `new` tokens to prompts of `prompt`
     tokens. `shared`: of an update, whether a prompt is read once for its answers, or each is a prompt of its own.
+    `advantage`: `gae`, with a value function, or `leave-one-out`, without.
     """
 
     kind: str
@@ -43,6 +44,7 @@ class Work:
     demonstrations: int = 24
     dtype: str = "bfloat16"
     shared: bool = True
+    advantage: str = "gae"
 
     @property
     def shape(self) -> dict[str, int]:
