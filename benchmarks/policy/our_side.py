@@ -19,6 +19,7 @@ from lm.prefix_sharing.strategy import choose_strategy
 from lm.prompt_format import Message
 from lm.snapshot.records.demonstrations import Demonstration
 from lm.snapshot.records.rankings import Ranking
+from lm.training.freed_memory import keep_freed_memory
 from lm.training.frozen import share_frozen
 from lm.training.optimizer import make_optimizer
 from lm.training.runtime import Runtime
@@ -201,6 +202,7 @@ def dpo(work: Work, policy: Policy, runtime: Runtime) -> dict[str, float]:
 
 
 def main(given: dict[str, Any]) -> None:
+    keep_freed_memory()  # as the command does
     work = Work(**given)
     runtime = Runtime(device=torch.device("cpu"), dtype=getattr(torch, work.dtype))
     with tempfile.TemporaryDirectory() as directory:

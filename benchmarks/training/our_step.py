@@ -20,6 +20,7 @@ from lm.prefix_sharing.attention import use_row_attention
 from lm.prefix_sharing.shared_prompt import share_prefix
 from lm.prefix_sharing.strategy import Strategy, choose_strategy
 from lm.snapshot.records.rankings import Ranking
+from lm.training.freed_memory import keep_freed_memory
 from lm.training.optimizer import make_optimizer
 from lm.training.runtime import Runtime
 from rm_trainer.arguments import TrainArguments
@@ -51,6 +52,7 @@ class Clock:
 
 
 def main(given: dict[str, Any]) -> None:
+    keep_freed_memory()  # as the command does
     way = given.pop("way")
     task = Task(**given)
     model = random_model(small=task.small)

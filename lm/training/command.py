@@ -14,6 +14,7 @@ from transformers.utils import logging
 
 from lm.errors import Failed, Refused, Terminated
 from lm.progress import Progress
+from lm.training.freed_memory import keep_freed_memory
 from lm.training.interruption import signals_at_once
 from lm.training.processes import Processes, joined, launched
 
@@ -22,6 +23,7 @@ INTERRUPTED = 130
 
 def run_command(work: Callable[[Processes], None], progress: Progress, processes: Processes, *, device: str) -> int:
     """Does the work in every process of the run and returns the exit status; why it ended early is said once."""
+    keep_freed_memory()
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
