@@ -200,6 +200,10 @@ class PpoArguments(PolicyArguments):
         self._refuse_contradictions()
 
     @property
+    def updates_an_iteration(self) -> int:
+        return self.inner_epochs * self.batch // self.minibatch
+
+    @property
     def iterations(self) -> int:
         """Of the whole run; the last one may reach a little beyond --episodes."""
         return -(-self.episodes // self.batch)

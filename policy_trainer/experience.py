@@ -38,6 +38,8 @@ class Experience:
     scores: Tensor
     advantages: Tensor
     returns: Tensor
+    learned: Tensor | None = None
+    """`log_probs` with their gradients, where one update learns from all that was read together."""
 
     @property
     def lengths(self) -> tuple[int, ...]:
@@ -68,15 +70,22 @@ def collect(
     found = torch.zeros(5, sum(lengths))  # as of _read
     places = torch.split(found, lengths, dim=1)
     sizes = [len(one.tokens.ids) for one in rollouts]
-    for numbers, counts in own_parts(sizes, budget=arguments.tokens_per_microbatch, processes=networks.processes):
-        read = _read(networks, [rollouts[number].tokens for number in numbers]).cpu()
-        own = torch.split(read, [lengths[number] for number in numbers], dim=1)
-        for number, each in zip(numbers, own, strict=True):
-            places[number].add_(each, alpha=int(counts))
+    parts = list(own_parts(sizes, budget=arguments.tokens_per_microbatch, processes=networks.processes))
+    at_once = (
+        arguments.updates_an_iteration == 1 == len(parts) == networks.processes.size and networks.can_learn_at_once
+    )
+    learned: list[Tensor | None] = [None] * len(rollouts)
+    for numbers, counts in parts:
+        log_probs, others = _read(networks, [rollouts[number].tokens for number in numbers], at_once=at_once)
+        of_each = [lengths[number] for number in numbers]
+        read = torch.split(torch.stack([log_probs.detach(), *others]).cpu(), of_each, dim=1)
+        for number, own, kept in zip(numbers, read, torch.split(log_probs, of_each), strict=True):
+            places[number].add_(own, alpha=int(counts))
+            learned[number] = kept if at_once else None
     networks.processes.add_up(found)
     return [
-        _experience(rollout, score.to(networks.device), *place.to(networks.device), arguments=arguments)
-        for rollout, score, place in zip(rollouts, scores, places, strict=True)
+        _experience(rollout, score.to(networks.device), *place.to(networks.device), learned=kept, arguments=arguments)
+        for rollout, score, place, kept in zip(rollouts, scores, places, learned, strict=True)
     ]
 
 
@@ -115,13 +124,17 @@ def refuse_unlike(experience: Sequence[Experience]) -> None:
         )
 
 
-@torch.no_grad()
-def _read(networks: Networks, prompts: Sequence[SharedPrompt]) -> Tensor:
-    """Log-probabilities, those at temperature 1, reference, entropies, values: [5, ΣC]."""
-    log_probs, entropies, plain = networks.entropies(prompts)
-    reference = networks.reference_log_probs(prompts)
-    values = networks.values(prompts) if networks.value is not None else torch.zeros_like(log_probs)
-    return torch.stack([log_probs, plain, reference, entropies, values])
+def _read(
+    networks: Networks, prompts: Sequence[SharedPrompt], *, at_once: bool
+) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor, Tensor]]:
+    """Log-probabilities, with gradients if `at_once`; those at temperature 1, reference, entropies, values: [ΣC]
+    each."""
+    with torch.set_grad_enabled(at_once):
+        log_probs, entropies, plain = networks.entropies(prompts)
+    with torch.no_grad():
+        reference = networks.reference_log_probs(prompts)
+        values = networks.values(prompts) if networks.value is not None else torch.zeros_like(log_probs)
+    return log_probs, (plain, reference, entropies, values)
 
 
 def _experience(
@@ -133,6 +146,7 @@ def _experience(
     entropies: Tensor,
     values: Tensor,
     *,
+    learned: Tensor | None,
     arguments: PpoArguments,
 ) -> Experience:
     lengths = rollout.tokens.completions
@@ -147,4 +161,6 @@ def _experience(
         of_others = advantage.of_group if arguments.advantage == "group" else advantage.leave_one_out
         advantages = torch.repeat_interleave(of_others(totals), torch.tensor(lengths, device=totals.device))
         returns = torch.zeros_like(advantages)
-    return Experience(rollout, log_probs, plain_log_probs, reference, entropies, values, scores, advantages, returns)
+    return Experience(
+        rollout, log_probs, plain_log_probs, reference, entropies, values, scores, advantages, returns, learned
+    )

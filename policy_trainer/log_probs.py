@@ -36,20 +36,28 @@ def completion_entropies(
     model: PreTrainedModel, reading: Strategy, prompts: Sequence[SharedPrompt], *, temperature: float = 1.0
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Log-probabilities, the entropy of what each token was drawn from, in nats, and log-probabilities at temperature
-    1, as the sampler has them: [ΣC] each, without gradients.
+    1, as the sampler has them: [ΣC] each. Only the first can be learned from, and only by a head that `can_be_kept`.
     """
-    with torch.no_grad():
-        hidden = reading.predicting_states(model, prompts)
-        tokens = completion_tokens(prompts).to(hidden.device)
-        head = unembedding(model)
-        logits_of = _rounded_once(head)
-        found = [
-            (_at(logs, own), -(logs.exp() * logs).sum(dim=-1), _at(_plain(block, logs, temperature), own))
-            for states, part in _parts(head, hidden, tokens)
-            for block, own, logs in _blocks(logits_of(states), part, temperature)
-        ]
+    hidden = reading.predicting_states(model, prompts)
+    tokens = completion_tokens(prompts).to(hidden.device)
+    head = unembedding(model)
+    if torch.is_grad_enabled():
+        assert can_be_kept(head)
+        return cast("tuple[Tensor, Tensor, Tensor]", _log_probs_by(head, hidden, tokens, temperature, entropies=True))
+    logits_of = _rounded_once(head)
+    found = [
+        (_at(logs, own), _entropies(logs), _at(_plain(block, logs, temperature), own))
+        for states, part in _parts(head, hidden, tokens)
+        for block, own, logs in _blocks(logits_of(states), part, temperature)
+    ]
     log_probs, entropies, plain = map(torch.cat, zip(*found, strict=True))
     return log_probs, entropies, plain
+
+
+def can_be_kept(head: nn.Module) -> TypeGuard[nn.Linear]:
+    """Whether what is read for the old log-probabilities can be learned from: a head that is spread over processes
+    comes together only when it is called."""
+    return type(head) is nn.Linear and not isinstance(head.weight, DTensor)
 
 
 def completion_tokens(prompts: Sequence[SharedPrompt]) -> Tensor:
@@ -63,11 +71,18 @@ def token_log_probs(head: nn.Module, hidden: Tensor, tokens: Tensor, temperature
     if not torch.is_grad_enabled():
         logits_of = _rounded_once(head)
         found = [_of_blocks(logits_of(states), own, temperature) for states, own in parts]
-    elif _is_whole(head):
-        return cast("Tensor", _TokenLogProbs.apply(hidden, head.weight, head.bias, tokens, temperature))  # type: ignore[no-untyped-call]
+    elif can_be_kept(head):
+        return _log_probs_by(head, hidden, tokens, temperature, entropies=False)[0]
     else:
         found = [checkpoint(_of_part, head, states, own, temperature, use_reentrant=False) for states, own in parts]
     return torch.cat(found)
+
+
+def _log_probs_by(
+    head: nn.Linear, hidden: Tensor, tokens: Tensor, temperature: float, *, entropies: bool
+) -> tuple[Tensor, ...]:
+    """Log-probabilities; with `entropies` also these, and log-probabilities at temperature 1."""
+    return _TokenLogProbs.apply(hidden, head.weight, head.bias, tokens, temperature, entropies)  # type: ignore[no-untyped-call, no-any-return]
 
 
 class _TokenLogProbs(torch.autograd.Function):
@@ -78,25 +93,33 @@ class _TokenLogProbs(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor | None, tokens: Tensor, temperature: float
-    ) -> Tensor:
+        ctx: Any,
+        hidden: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        tokens: Tensor,
+        temperature: float,
+        entropies: bool,  # noqa: FBT001  autograd passes by place
+    ) -> tuple[Tensor, ...]:
         ctx.dtype = _precision(weight)
         found, slopes = [], []
         rounded = weight.to(ctx.dtype)
         for states, own in zip(*_split(weight, hidden, tokens), strict=True):
             logits = _logits(states, rounded, bias)
-            found.append(_leave_slopes(logits, own, temperature))
+            found.append(_leave_slopes(logits, own, temperature, entropies=entropies))
             slopes.append(torch.matmul(logits, rounded).float() / temperature)
         ctx.save_for_backward(hidden, weight, bias, tokens, torch.cat(slopes))
         ctx.temperature = temperature
-        return torch.cat(found)
+        log_probs, *others = map(torch.cat, zip(*found, strict=True))
+        ctx.mark_non_differentiable(*others)
+        return log_probs, *others
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, gradient: Tensor, *_of_others: Tensor) -> tuple[Tensor | None, ...]:
         hidden, weight, bias, tokens, slopes = ctx.saved_tensors
         of_hidden = (gradient[:, None] * slopes).to(hidden.dtype)
         if not (ctx.needs_input_grad[1] or ctx.needs_input_grad[2]):
-            return of_hidden, None, None, None, None
+            return of_hidden, None, None, None, None, None
         rounded = weight.to(ctx.dtype)
         of_weight, of_bias = torch.zeros_like(weight), None if bias is None else torch.zeros_like(bias)
         parts = _split(weight, hidden, tokens, gradient[:, None] / ctx.temperature)
@@ -106,20 +129,15 @@ class _TokenLogProbs(torch.autograd.Function):
             of_weight += logits.T @ (states * by_token).to(ctx.dtype)
             if of_bias is not None:
                 of_bias += (logits * by_token).sum(dim=0)
-        return of_hidden, of_weight, of_bias, None, None
+        return of_hidden, of_weight, of_bias, None, None, None
 
 
 def _rounded_once(head: nn.Module) -> Callable[[Tensor], Tensor]:
     """What it computes, several times: autocast would round a weight that does not train each time."""
-    if not _is_whole(head):
+    if not can_be_kept(head):
         return head
     rounded, bias = head.weight.to(_precision(head.weight)), head.bias
     return lambda states: _logits(states, rounded, bias)
-
-
-def _is_whole(head: nn.Module) -> TypeGuard[nn.Linear]:
-    """One that is spread over processes comes together when it is called."""
-    return type(head) is nn.Linear and not isinstance(head.weight, DTensor)
 
 
 def _precision(weight: Tensor) -> torch.dtype:
@@ -132,15 +150,23 @@ def _logits(states: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return linear(states.to(weight.dtype), weight, None if bias is None else bias.to(weight.dtype))
 
 
-def _leave_slopes(logits: Tensor, tokens: Tensor, temperature: float) -> Tensor:
-    """Returns the tokens' log-probabilities [n], and leaves e − p where the logits [n, V] were."""
+def _leave_slopes(logits: Tensor, tokens: Tensor, temperature: float, *, entropies: bool = False) -> tuple[Tensor, ...]:
+    """Returns the tokens' log-probabilities [n], with `entropies` also these and those at temperature 1, and leaves
+    e − p where the logits [n, V] were."""
     found = []
     for block, own, logs in _blocks(logits, tokens, temperature):
-        found.append(_at(logs, own))
+        others = (_entropies(logs), _at(_plain(block, logs, temperature), own)) if entropies else ()
+        found.append((_at(logs, own), *others))
         slopes = logs.exp_().neg_()
         slopes[torch.arange(len(own), device=own.device), own] += 1
         block.copy_(slopes)
-    return torch.cat(found)
+    return tuple(map(torch.cat, zip(*found, strict=True)))
+
+
+def _entropies(logs: Tensor) -> Tensor:
+    """Of distributions by their log-probabilities [n, V]: [n]."""
+    negative: Tensor = torch.linalg.vecdot(logs.exp(), logs)
+    return -negative
 
 
 def _of_blocks(logits: Tensor, tokens: Tensor, temperature: float) -> Tensor:

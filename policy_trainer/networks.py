@@ -17,7 +17,7 @@ from lm.training.fsdp import whole_copy
 from lm.training.lora import has_adapters, without_adapters
 from lm.training.processes import Processes
 from lm.training.runtime import Runtime
-from policy_trainer.log_probs import completion_entropies, completion_log_probs, token_log_probs
+from policy_trainer.log_probs import can_be_kept, completion_entropies, completion_log_probs, token_log_probs
 from policy_trainer.model import unembedding
 from rm_trainer.model import reward_bias, score_hidden
 
@@ -67,9 +67,14 @@ class Networks(nn.Module):
             return completion_log_probs(self.policy, self.reading, prompts, temperature=self._temperature)
 
     def entropies(self, prompts: Sequence[SharedPrompt]) -> tuple[Tensor, Tensor, Tensor]:
-        """Log-probabilities, entropies, and log-probabilities at temperature 1, without gradients."""
+        """Log-probabilities, entropies, and log-probabilities at temperature 1. Where gradients are enabled the first
+        have them, if `can_learn_at_once`."""
         with self._runtime.autocast():
             return completion_entropies(self.policy, self.reading, prompts, temperature=self._temperature)
+
+    @property
+    def can_learn_at_once(self) -> bool:
+        return can_be_kept(unembedding(self.policy))
 
     def text_log_probs(self, rows: Sequence[Tensor]) -> Tensor:
         """Of every token of texts [T] but each one's first, at temperature 1: [Σ(T − 1)]."""

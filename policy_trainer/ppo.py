@@ -62,10 +62,9 @@ def ppo_iterations(
     of the iterations before. Raises Failed for numbers that are none, stale answers, and a reward that is constant.
     """
     policy, value = trainable(networks.policy), trainable(networks.value) if networks.value is not None else []
-    updates = arguments.inner_epochs * arguments.batch // arguments.minibatch
     for iteration in range(len(results) + 1, arguments.iterations + 1):
         # draw: the policy as it is now answers, without dropout; the reward model reads the texts
-        version = updates * (iteration - 1)
+        version = arguments.updates_an_iteration * (iteration - 1)
         rollouts = draw(iteration, version)
         raw = door.rewards(rollouts)
         if iteration == 1:

@@ -83,7 +83,8 @@ def policy_loss(
     )
     if arguments.advantage_scale == "batch":
         advantages = _whitened(experience, whole, arguments)
-    log_probs = networks.log_probs([one.rollout.tokens for one in experience])
+    kept = [one.learned for one in experience if one.learned is not None]
+    log_probs = torch.cat(kept) if kept else networks.log_probs([one.rollout.tokens for one in experience])
     clipped = policy_losses(log_probs, old, advantages, clip=arguments.clip_ratio)
     loss = (weights * clipped.losses).sum()
     if arguments.kl_place == "loss":

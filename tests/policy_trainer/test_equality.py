@@ -98,6 +98,35 @@ def test_shared_prompts_give_the_losses_and_gradients_of_separate_sequences(
     assert all(close(one, other) for one, other in zip(shared[1:], separate[1:], strict=True))
 
 
+@pytest.mark.parametrize("temperature", [1.0, 0.7])
+@pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
+def test_one_update_learns_from_what_was_read_for_the_old_log_probabilities(
+    tmp_path: Path, architecture: str, temperature: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its loss and gradient are those of another reading; with several updates, or parts, each is read anew."""
+    make_tiny_model(tmp_path, architecture=architecture)
+    policy = sharpened(load_policy(str(tmp_path), max_length=512).model)
+    networks = Networks(policy, None, CPU, temperature=temperature)
+    scores = [torch.tensor([1.0, -1.0, 0.5]), torch.tensor([0.0, 2.0, -0.5])]
+    one_update = arguments(completions=3, batch=6, minibatch=6, advantage="leave-one-out", temperature=temperature)
+    at_once = collect(networks, ROLLOUTS, scores, one_update, version=0)
+    for given in (replace(one_update, minibatch=3), replace(one_update, tokens_per_microbatch=1)):
+        anew = collect(networks, ROLLOUTS, scores, given, version=0)
+        assert [one.learned for one in anew] == [None, None]
+        for one, other in zip(at_once, anew, strict=True):
+            for name in ("log_probs", "plain_log_probs", "entropies", "advantages"):
+                torch.testing.assert_close(getattr(one, name), getattr(other, name), atol=1e-5, rtol=1e-5)
+    loss, sums = policy_loss(networks, anew, one_update, whole=anew)
+    loss.backward()  # type: ignore[no-untyped-call]
+    expected = gradient(policy)
+    monkeypatch.setattr(networks, "log_probs", lambda _: pytest.fail("it was read again"))
+    once, counted = policy_loss(networks, at_once[::-1], one_update, whole=at_once)
+    once.backward()  # type: ignore[no-untyped-call]
+    torch.testing.assert_close(once, loss, atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(counted, sums, atol=1e-5, rtol=1e-5)
+    assert close(gradient(policy), expected)
+
+
 @pytest.mark.parametrize("scale", ["frozen", "batch"])
 def test_an_update_is_the_same_however_it_is_parted(tiny_base: Path, scale: str) -> None:
     """S17: two prompts' answers at a time, or one's."""
