@@ -38,8 +38,8 @@ class Experience:
     scores: Tensor
     advantages: Tensor
     returns: Tensor
-    learned: Tensor | None = None
-    """`log_probs` with their gradients, where one update learns from all that was read together."""
+    learned: tuple[Tensor, Tensor] | None = None
+    """`log_probs` and `values` with their gradients, where one update learns from all that was read together."""
 
     @property
     def lengths(self) -> tuple[int, ...]:
@@ -74,14 +74,16 @@ def collect(
     at_once = (
         arguments.updates_an_iteration == 1 == len(parts) == networks.processes.size and networks.can_learn_at_once
     )
-    learned: list[Tensor | None] = [None] * len(rollouts)
+    learned: list[tuple[Tensor, Tensor] | None] = [None] * len(rollouts)
     for numbers, counts in parts:
-        log_probs, others = _read(networks, [rollouts[number].tokens for number in numbers], at_once=at_once)
+        read = _read(networks, [rollouts[number].tokens for number in numbers], at_once=at_once)
         of_each = [lengths[number] for number in numbers]
-        read = torch.split(torch.stack([log_probs.detach(), *others]).cpu(), of_each, dim=1)
-        for number, own, kept in zip(numbers, read, torch.split(log_probs, of_each), strict=True):
+        for number, own in zip(numbers, torch.split(torch.stack(read).detach().cpu(), of_each, dim=1), strict=True):
             places[number].add_(own, alpha=int(counts))
-            learned[number] = kept if at_once else None
+        if at_once:
+            log_probs, *_, values = (torch.split(one, of_each) for one in read)
+            for number, *kept in zip(numbers, log_probs, values, strict=True):
+                learned[number] = (kept[0], kept[1])
     networks.processes.add_up(found)
     return [
         _experience(rollout, score.to(networks.device), *place.to(networks.device), learned=kept, arguments=arguments)
@@ -124,17 +126,14 @@ def refuse_unlike(experience: Sequence[Experience]) -> None:
         )
 
 
-def _read(
-    networks: Networks, prompts: Sequence[SharedPrompt], *, at_once: bool
-) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor, Tensor]]:
-    """Log-probabilities, with gradients if `at_once`; those at temperature 1, reference, entropies, values: [ΣC]
-    each."""
+def _read(networks: Networks, prompts: Sequence[SharedPrompt], *, at_once: bool) -> tuple[Tensor, ...]:
+    """Log-probabilities, those at temperature 1, reference, entropies, values: [ΣC] each, the first and the last with
+    gradients if `at_once`."""
+    reference = networks.reference_log_probs(prompts)
     with torch.set_grad_enabled(at_once):
+        values = networks.values(prompts) if networks.value is not None else None
         log_probs, entropies, plain = networks.entropies(prompts)
-    with torch.no_grad():
-        reference = networks.reference_log_probs(prompts)
-        values = networks.values(prompts) if networks.value is not None else torch.zeros_like(log_probs)
-    return log_probs, (plain, reference, entropies, values)
+    return log_probs, plain, reference, entropies, torch.zeros_like(log_probs) if values is None else values
 
 
 def _experience(
@@ -146,7 +145,7 @@ def _experience(
     entropies: Tensor,
     values: Tensor,
     *,
-    learned: Tensor | None,
+    learned: tuple[Tensor, Tensor] | None,
     arguments: PpoArguments,
 ) -> Experience:
     lengths = rollout.tokens.completions

@@ -15,7 +15,6 @@ from lm.snapshot.reading import Snapshot, open_snapshot
 from lm.snapshot.records.constants import TRAIN
 from lm.training.batches import endless_numbers
 from lm.training.energy import EnergyMeter
-from lm.training.frozen import share_frozen
 from lm.training.lora import add_adapters
 from lm.training.optimizer import optimizer_of, set_rate, trainable
 from lm.training.output import refuse_full_disk
@@ -153,7 +152,6 @@ def prepare(arguments: PpoArguments, progress: Progress, processes: Processes) -
     networks = Networks(
         policy.model, value, runtime, temperature=arguments.temperature, reward_scale=arguments.reward_scale
     )
-    share_frozen(policy.model, *([] if value is None else [value]), reward_model.model)
     reward_remarks = _reward_remarks(arguments, door, watched, snapshot)
     first = answers(policy, runtime, held_out, arguments) if held_out else []
     watched_rewards = watched.rewards(first)

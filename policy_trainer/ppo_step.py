@@ -83,7 +83,7 @@ def policy_loss(
     )
     if arguments.advantage_scale == "batch":
         advantages = _whitened(experience, whole, arguments)
-    kept = [one.learned for one in experience if one.learned is not None]
+    kept = [one.learned[0] for one in experience if one.learned is not None]
     log_probs = torch.cat(kept) if kept else networks.log_probs([one.rollout.tokens for one in experience])
     clipped = policy_losses(log_probs, old, advantages, clip=arguments.clip_ratio)
     loss = (weights * clipped.losses).sum()
@@ -104,7 +104,8 @@ def value_loss(
         torch.cat(each)
         for each in zip(*((one.values, one.returns, one.token_weights) for one in experience), strict=True)
     )
-    values = networks.values([one.rollout.tokens for one in experience])
+    kept = [one.learned[1] for one in experience if one.learned is not None]
+    values = torch.cat(kept) if kept else networks.values([one.rollout.tokens for one in experience])
     losses = value_losses(values, old, returns, clip=arguments.clip_value)
     return (weights * losses).sum() / _divisor(whole, arguments)
 

@@ -15,6 +15,7 @@ from transformers import PreTrainedModel
 
 from lm.errors import Failed, Refused
 from lm.rendering import Renderer
+from lm.training.frozen import share_frozen
 from lm.training.fsdp import let_go
 from lm.training.lora import without_adapters
 from lm.training.runtime import Runtime
@@ -154,16 +155,25 @@ def doors(
     value: PreTrainedModel | None,
     runtime: Runtime,
 ) -> tuple[RewardDoor, RewardDoor]:
-    """The door to what is optimised, and to what is only watched: the same where nothing is. Raises Refused."""
-    scorer = reward_model.scorer(runtime)
+    """The door to what is optimised, and to what is only watched: the same where nothing is. Reward models share with
+    policy and value function what does not train and is the same. Raises Refused.
+    """
+    trained = [policy.model, *([] if value is None else [value])]
+
+    def scorer_of(model: RewardModel) -> Scorer:
+        scorer = model.scorer(runtime)
+        share_frozen(*trained, model.model)
+        return scorer
+
+    scorer = scorer_of(reward_model)
     rewarder: Rewarder = Under(scorer, value) if arguments.lora_rank and value is not None else scorer
     if arguments.ensemble is not None:
-        every = [rewarder, *(load_checked(one, policy).scorer(runtime) for one in further_models(arguments.ensemble))]
+        every = [rewarder, *(scorer_of(load_checked(one, policy)) for one in further_models(arguments.ensemble))]
         rewarder = Ensemble(every, arguments.ensemble_rule, arguments.ensemble_penalty)
     door = _door(arguments, rewarder)
     if arguments.watched_reward_model is None:
         return door, door
-    return door, _door(arguments, load_checked(arguments.watched_reward_model, policy).scorer(runtime))
+    return door, _door(arguments, scorer_of(load_checked(arguments.watched_reward_model, policy)))
 
 
 def _door(arguments: PpoArguments, rewarder: Rewarder) -> RewardDoor:

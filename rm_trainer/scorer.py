@@ -30,7 +30,7 @@ class Scorer:
 
     def __init__(self, model: PreTrainedModel, renderer: Renderer, runtime: Runtime, *, batch_size: int) -> None:
         self.renderer = renderer
-        self._model = keep_rounded(runtime.place(model), runtime.dtype)
+        self.model = keep_rounded(runtime.place(model), runtime.dtype)
         self._runtime = runtime
         self._sharing = choose_strategy(model, runtime.device)
         self._batch_size = batch_size
@@ -68,7 +68,7 @@ class Scorer:
                 found[number] = Scored(None, problem=str(refusal))
         for batch in self._batches(items, rendered):
             together = [_together(group) for group in batch]
-            rewards = rewards_of(self._model, self._runtime, self._sharing, together, tokens=TOKENS_AT_ONCE)
+            rewards = rewards_of(self.model, self._runtime, self._sharing, together, tokens=TOKENS_AT_ONCE)
             numbered = [each for group in batch for each in group]
             for (number, one), reward in zip(numbered, rewards.tolist(), strict=True):
                 found[number] = Scored(reward + self._bias, dropped=one.dropped, unread=number in unread)

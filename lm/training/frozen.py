@@ -32,18 +32,25 @@ def round_weights(model: Model, dtype: torch.dtype) -> Model:
 
 def share_frozen(*models: nn.Module) -> None:
     """Gives weights that do not train, and are the same in several models by that name, one memory: such as the
-    embeddings of a small model's 262,144 tokens, which a reward model has from the policy's own base."""
+    embeddings of a small model's 262,144 tokens, which a reward model has from the policy's own base. The rest of such
+    a model leaves its file, which stays in memory as long as one weight is a part of it.
+    """
     known: dict[str, list[nn.Parameter]] = {}
     for model in models:
+        own, shares = [], False
         for name, weight in model.named_parameters():
-            if weight.requires_grad or isinstance(weight, DTensor):  # of which every process has a part
+            if isinstance(weight, DTensor):  # of which every process has a part
                 continue
-            alike = known.setdefault(name, [])
+            alike = [] if weight.requires_grad else known.setdefault(name, [])
             same = next((one for one in alike if _is_same(weight, one)), None)
             if same is None:
                 alike.append(weight)
+                own.append(weight)
             else:
                 weight.data = same.data
+                shares = True
+        for weight in own if shares else ():
+            weight.data = weight.data.clone()
 
 
 def _is_same(weight: Tensor, other: Tensor) -> bool:

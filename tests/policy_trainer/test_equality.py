@@ -100,31 +100,39 @@ def test_shared_prompts_give_the_losses_and_gradients_of_separate_sequences(
 
 @pytest.mark.parametrize("temperature", [1.0, 0.7])
 @pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
-def test_one_update_learns_from_what_was_read_for_the_old_log_probabilities(
+def test_one_update_learns_from_what_was_read_for_the_old_log_probabilities_and_values(
     tmp_path: Path, architecture: str, temperature: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its loss and gradient are those of another reading; with several updates, or parts, each is read anew."""
+    """Its losses and gradients are those of another reading; with several updates, or parts, each is read anew."""
     make_tiny_model(tmp_path, architecture=architecture)
     policy = sharpened(load_policy(str(tmp_path), max_length=512).model)
-    networks = Networks(policy, None, CPU, temperature=temperature)
+    value, _ = load_base_model(str(tmp_path), max_length=512, seed=0)
+    networks = Networks(policy, sharpened(value), CPU, temperature=temperature)
     scores = [torch.tensor([1.0, -1.0, 0.5]), torch.tensor([0.0, 2.0, -0.5])]
-    one_update = arguments(completions=3, batch=6, minibatch=6, advantage="leave-one-out", temperature=temperature)
+    one_update = arguments(completions=3, batch=6, minibatch=6, temperature=temperature)
     at_once = collect(networks, ROLLOUTS, scores, one_update, version=0)
     for given in (replace(one_update, minibatch=3), replace(one_update, tokens_per_microbatch=1)):
         anew = collect(networks, ROLLOUTS, scores, given, version=0)
         assert [one.learned for one in anew] == [None, None]
         for one, other in zip(at_once, anew, strict=True):
-            for name in ("log_probs", "plain_log_probs", "entropies", "advantages"):
+            for name in ("log_probs", "plain_log_probs", "entropies", "values", "advantages", "returns"):
                 torch.testing.assert_close(getattr(one, name), getattr(other, name), atol=1e-5, rtol=1e-5)
     loss, sums = policy_loss(networks, anew, one_update, whole=anew)
     loss.backward()  # type: ignore[no-untyped-call]
-    expected = gradient(policy)
-    monkeypatch.setattr(networks, "log_probs", lambda _: pytest.fail("it was read again"))
+    of_value = value_loss(networks, anew, one_update, whole=anew)
+    of_value.backward()  # type: ignore[no-untyped-call]
+    expected = [gradient(policy), gradient(value)]
+    for name in ("log_probs", "values"):
+        monkeypatch.setattr(networks, name, lambda _: pytest.fail("it was read again"))
     once, counted = policy_loss(networks, at_once[::-1], one_update, whole=at_once)
     once.backward()  # type: ignore[no-untyped-call]
-    torch.testing.assert_close(once, loss, atol=1e-6, rtol=1e-5)
+    assert not gradient(value).any(), "each backward pass is through its own network"
+    value_once = value_loss(networks, at_once[::-1], one_update, whole=at_once)
+    value_once.backward()  # type: ignore[no-untyped-call]
+    torch.testing.assert_close(torch.stack([once, value_once]), torch.stack([loss, of_value]), atol=1e-6, rtol=1e-5)
     torch.testing.assert_close(counted, sums, atol=1e-5, rtol=1e-5)
-    assert close(gradient(policy), expected)
+    assert close(gradient(policy), expected[0])
+    assert close(gradient(value), expected[1])
 
 
 @pytest.mark.parametrize("scale", ["frozen", "batch"])

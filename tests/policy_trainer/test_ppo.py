@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from shutil import copytree
 from string import ascii_lowercase
 from typing import Any
 
@@ -20,9 +21,10 @@ from policy_trainer.model import Policy, load_policy
 from policy_trainer.networks import Networks
 from policy_trainer.ppo import ppo_iterations
 from policy_trainer.ppo_step import IterationResult
-from policy_trainer.reward import RewardDoor
+from policy_trainer.reward import RewardDoor, doors, load_checked
 from policy_trainer.rollout import Rollout, Sampling, prompt_of, sample
 from rm_trainer.protocol import Item, Scored
+from rm_trainer.scorer import Scorer
 from tests.policy_trainer.commands import events, metrics, train, weights
 from tests.policy_trainer.known_optimum.language import CPU, arguments
 from tests.policy_trainer.known_optimum.language import learned as counted
@@ -71,6 +73,22 @@ def test_what_does_not_train_has_one_memory_in_policy_and_reference(policy: Poli
         ]
     assert places[0][frozen] == places[1][frozen]
     assert places[0][trained] != places[1][trained]
+
+
+def test_every_reward_model_has_the_embeddings_of_the_policy(
+    policy: Policy, tiny_reward_model: Path, tmp_path: Path
+) -> None:
+    """The optimised one, those of an ensemble, and the watched one, where they are the same and do not train."""
+    loaded = load_checked(tiny_reward_model, policy)
+    name = "model.embed_tokens.weight"
+    embeddings = policy.model.get_parameter(name).requires_grad_(False)
+    embeddings.data = loaded.model.get_parameter(name).clone()
+    for place in ("second", "third"):
+        copytree(tiny_reward_model, tmp_path / place)
+    given = arguments(watched_reward_model=tiny_reward_model, ensemble=tmp_path)
+    door, watched = doors(given, policy, loaded, None, CPU)
+    models = [one.model for one in (*door.rewarders, watched.rewarder) if isinstance(one, Scorer)]
+    assert [model.get_parameter(name).data_ptr() for model in models] == [embeddings.data_ptr()] * 4
 
 
 def test_a_reward_that_counts_letters_is_learned_within_1024_episodes(policy: Policy) -> None:

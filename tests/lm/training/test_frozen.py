@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from copy import deepcopy
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 import torch
@@ -68,6 +69,22 @@ def test_what_does_not_train_and_is_the_same_has_one_memory() -> None:
     assert places[0] == places[1]
     assert len(set(places)) == 3, "one trains its own, and one has others"
     assert policy.get_parameter("1.weight").data_ptr() != reference.get_parameter("1.weight").data_ptr(), "these train"
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="says what is mapped")
+def test_a_model_that_gave_its_embeddings_away_lets_go_of_its_file(tmp_path: Path) -> None:
+    """Its norms alone, which are no others', would keep all of the file in memory."""
+    make_tiny_model(tmp_path / "base")
+    policy = load_policy(str(tmp_path / "base"), max_length=64).model.requires_grad_(requires_grad=False)
+    copytree(tmp_path / "base", tmp_path / "other")
+    other, _ = load_base_model(str(tmp_path / "other"), max_length=64, seed=0)
+    with torch.no_grad():
+        other.get_parameter("model.norm.weight").add_(1)
+    file = str(tmp_path / "other" / "model.safetensors")
+    assert file in Path("/proc/self/maps").read_text()
+    share_frozen(policy, other.requires_grad_(requires_grad=False))
+    assert file not in Path("/proc/self/maps").read_text()
+    assert torch.equal(other.get_parameter("model.norm.weight"), policy.get_parameter("model.norm.weight") + 1)
 
 
 def test_a_rounded_weight_has_the_memory_of_what_it_was_rounded_from() -> None:
