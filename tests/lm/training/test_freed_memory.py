@@ -17,7 +17,7 @@ BLOCK = 40 * 2**20
 def faults_of_twenty_blocks() -> int:
     """Pages that the kernel had to give out for them, one block after the other, those left out that find their
     places in what the process has."""
-    for _ in range(5):
+    for _ in range(15):
         torch.ones(BLOCK // 4)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(20):
