@@ -4,7 +4,7 @@ A prompt is read once, whatever the number of its completions. Every step then d
 that has ended leaves at once, and the next one takes its place, so nobody waits for the longest. What is asked for by
 somebody who waits goes ahead of what is queued.
 
-    engine = Engine(model, end_tokens=[1], tokenizer=tokenizer)
+    engine = Engine(model, end_tokens=[1])
     job = Job(request=request, prompt=token_ids)
     engine.submit(job)
     while not job.is_done:
