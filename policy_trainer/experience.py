@@ -82,8 +82,8 @@ def collect(
             places[number].add_(own, alpha=int(counts))
         if at_once:
             log_probs, *_, values = (torch.split(one, of_each) for one in read)
-            for number, *kept in zip(numbers, log_probs, values, strict=True):
-                learned[number] = (kept[0], kept[1])
+            for number, of_policy, of_value in zip(numbers, log_probs, values, strict=True):
+                learned[number] = of_policy, of_value
     networks.processes.add_up(found)
     return [
         _experience(rollout, score.to(networks.device), *place.to(networks.device), learned=kept, arguments=arguments)
