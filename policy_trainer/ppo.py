@@ -85,8 +85,8 @@ def ppo_iterations(
             budget = arguments.tokens_per_microbatch
             for numbers, counts in own_parts(sizes, budget=budget, processes=networks.processes):
                 part = [minibatch[number] for number in numbers]
-                # the policy's activations are gone before the value function's come; a part that does not count is
-                # computed because every process has to take part
+                # the policy's activations are gone before the value function's come, unless both were kept; a part that
+                # does not count is computed because every process has to take part
                 of_policy, sums = policy_loss(networks, part, arguments, whole=minibatch)
                 (of_policy * counts).backward()  # type: ignore[no-untyped-call]
                 tally.add_policy(of_policy.item() * counts, sums * counts)
