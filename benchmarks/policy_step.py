@@ -74,6 +74,7 @@ def work(*, quick: bool) -> list[tuple[str, Work]]:
     return [
         ("SFT", Work("sft", small=False)),
         ("PPO iteration, 4 prompts × K=4, 256/32", Work("ppo", small=False)),
+        ("PPO iteration, 4 prompts × K=8, 512/32", Work("ppo", small=False, k=8, prompt=512)),
         ("PPO iteration, 16 prompts × K=8, 256/32", Work("ppo", small=False, prompts=16, k=8)),
         ("Shared prompts, 4 × K=4, 256/32", Work("update", small=False)),
         ("Shared prompts, 4 × K=4, 64/32", Work("update", small=False, prompt=64)),
