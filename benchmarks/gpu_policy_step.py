@@ -178,7 +178,7 @@ class Trainer:
             networks, optimizer, average, clock.timed("rollout", draw), door, text, arguments, results=[]
         )
         with ExitStack() as patches:
-            for name, timed in (("_pretrain", "pretraining"), ("collect", "scoring")):
+            for name, timed in (("pretrain", "pretraining"), ("collect", "scoring")):
                 patches.enter_context(patch.object(ppo, name, clock.timed(timed, getattr(ppo, name))))
             began = clock.now()
             next(loop)

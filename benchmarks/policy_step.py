@@ -10,6 +10,8 @@ that is not installed is said in a line, and left out.
   (padding, activations recomputed), and packed with activations kept.
 * PPO: an iteration, answers, rewards and one update. TRL has no PPO since 1.13, so the peers are 1.12's PPOTrainer and
   RLOOTrainer of today, which has no value function; it is compared with ours without one, too.
+* Pretraining mix: its gradient as an update of PPO adds it, against transformers' model reading the same rows packed,
+  its head, the cross entropy and their gradient, with nothing around them.
 * Shared prompts: the same update of the same answers by the same trainer, with each answer a prompt of its own.
 * DPO: a ranking of K = 9, what the reference says of it included; against all 36 pairs, the reference in the step.
 
@@ -18,6 +20,7 @@ The model's shape is that of Gemma 3 270M with frozen embeddings; with --quick i
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +30,7 @@ from benchmarks.policy.shape import Work
 from benchmarks.train_step import trl_version
 from benchmarks.training.side import GIBIBYTE, PEERS_PYTHON, PPO_PEERS_PYTHON, PeerMissing, ask
 
-OURS = "benchmarks.policy.our_side"
+OURS, BARE = "benchmarks.policy.our_side", "benchmarks.policy.bare_side"
 ALIKE = 0.05
 """Relative difference of losses from which sides did different work. Random weights' differ by bfloat16's rounding."""
 
@@ -68,6 +71,7 @@ def work(*, quick: bool) -> list[tuple[str, Work]]:
         return [
             ("SFT", Work("sft", small=True, dtype="float32", demonstrations=16)),
             ("PPO iteration, 4 prompts × K=4", Work("ppo", **small)),
+            ("Pretraining mix, 8 rows", Work("text", prompts=8, **small)),
             ("Shared prompts, 4 × K=4", Work("update", **small)),
             ("DPO, K=9", Work("dpo", k=9, **small)),
         ]
@@ -76,6 +80,8 @@ def work(*, quick: bool) -> list[tuple[str, Work]]:
         ("PPO iteration, 4 prompts × K=4, 256/32", Work("ppo", small=False)),
         ("PPO iteration, 4 prompts × K=8, 512/32", Work("ppo", small=False, k=8, prompt=512)),
         ("PPO iteration, 16 prompts × K=8, 256/32", Work("ppo", small=False, prompts=16, k=8)),
+        ("Pretraining mix, 16 rows of 128 tokens", Work("text", small=False, prompts=16, prompt=128)),
+        ("Pretraining mix, 4 rows of 512 tokens", Work("text", small=False, prompts=4, prompt=512)),
         ("Shared prompts, 4 × K=4, 256/32", Work("update", small=False)),
         ("Shared prompts, 4 × K=4, 64/32", Work("update", small=False, prompt=64)),
         ("DPO, K=9, 128/64", Work("dpo", small=False, k=9, prompt=128, new=64)),
@@ -87,8 +93,8 @@ def main(quick: bool, only: str = "") -> list[Measure]:  # noqa: FBT001  every b
     found = []
     for name, one in work(quick=quick):
         peers = [peer for peer in PEERS.get(one.kind, ()) if only in f"{name} against {peer.name}"]
-        if one.kind == "update" and only in name:
-            found += _shared(name, one)
+        if one.kind in {"update", "text"} and only in name:
+            found += _shared(name, one) if one.kind == "update" else _mixed_in(name, one)
         elif peers:
             found += _measured(name, one, peers)
     return found
@@ -121,6 +127,19 @@ def _shared(name: str, one: Work) -> list[Measure]:
             peer_value=full[part],
         )
         for what, part in (("update", "update"), ("log-probabilities, reference and values before it", "scoring"))
+    ]  # fmt: skip
+
+
+def _mixed_in(name: str, one: Work) -> list[Measure]:
+    """A gradient of pretraining text, against a packed step with nothing around it. Raises RuntimeError."""
+    ours, bare = ask(OURS, asdict(one)), ask(BARE, asdict(one))
+    refuse_other_work(ours, bare, "loss", "norm")
+    per = 1000 / (one.prompts * one.prompt)
+    return [
+        Measure(
+            name=name, value=ours["seconds"] * per, unit="processor ms a token", better="less",
+            peer=f"a bare packed step, transformers {version('transformers')}", peer_value=bare["seconds"] * per,
+        )
     ]  # fmt: skip
 
 

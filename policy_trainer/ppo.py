@@ -96,7 +96,7 @@ def ppo_iterations(
                     tally.add_value(of_value.item())
             policy_norm = whole(get_total_norm([one.grad for one in policy if one.grad is not None]))
             if text is not None:
-                _pretrain(networks, text, arguments, tally, update=update)
+                pretrain(networks, text, arguments, tally, update=update)
 
             # update: broken or exploded numbers end the run before they touch a weight
             norm = whole(clip_grad_norm_(policy, arguments.clip or torch.inf))
@@ -122,7 +122,7 @@ def _scale(arguments: PpoArguments, results: Sequence[IterationResult], advantag
     return Scale(results[0].advantage_scale) if results else Scale.of_first(advantages)
 
 
-def _pretrain(networks: Networks, text: PretrainingText, arguments: PpoArguments, tally: Tally, *, update: int) -> None:
+def pretrain(networks: Networks, text: PretrainingText, arguments: PpoArguments, tally: Tally, *, update: int) -> None:
     """Adds γ · the gradient of an update's rows of pretraining text, in rows without padding, and their loss."""
     size = arguments.minibatch * arguments.pretraining_examples
     rows = text.take(first=(update - 1) * size, size=size)

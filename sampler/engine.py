@@ -31,7 +31,7 @@ from sampler.rows import Job, LiveRow, seeded
 from sampler.shared_keys import OwnKeys, PromptKeys, apart
 
 READ_AT_ONCE = 512
-"""Tokens of a prompt between two steps of the rows that are live: a long prompt halts nobody."""
+"""Tokens of prompts between two steps of the rows that are live: a long one halts nobody, short ones share a pass."""
 WIDE_AT_ONCE = 512
 """Where steps are recorded, rows of so many tokens get all of their room when they begin."""
 PREFIX_SHARE = 0.25
@@ -137,7 +137,7 @@ class Engine:
 
     @torch.inference_mode()
     def step(self) -> None:
-        """Reads at most READ_AT_ONCE tokens of a prompt, begins rows where there is room, and draws one token of every
+        """Reads at most READ_AT_ONCE tokens of prompts, begins rows where there is room, and draws one token of every
         live row; while nobody waits, prompts are read first, since a step of many rows hardly takes longer than one of
         few. Raises OutOfMemory."""
         self._drop_cancelled()
@@ -154,47 +154,66 @@ class Engine:
 
     def _read_and_begin(self) -> bool:
         """Whether some of a prompt was read."""
-        self._take_a_waiting_job()
-        has_read = False
+        jobs = self._to_be_read()
+        if jobs:
+            self._read(jobs)
         for job in self._in_turn():
             if job.logits is None:
-                if len(self.live) >= self.max_rows:
-                    break
-                self._read(job)
-                has_read = True
-                if job.logits is None:
-                    break
+                break
             self._begin_rows(job)
             if job.waiting:
                 break
-        return has_read
+        return bool(jobs)
+
+    def _to_be_read(self) -> list[Job]:
+        """Whose prompts, or of the last of them the next piece, are READ_AT_ONCE tokens or the first to be more."""
+        found: list[Job] = []
+        unread = 0
+        while unread < READ_AT_ONCE and (job := self._next_to_read(found)) is not None:
+            found.append(job)
+            unread += len(job.prompt) - len(job.keys)
+        return found
+
+    def _next_to_read(self, ahead: Sequence[Job]) -> Job | None:
+        """Behind those `ahead`, with whom it is read: where a row of it can begin, and as urgent as they are."""
+        if len(self.live) + sum(len(job.waiting) for job in ahead) >= self.max_rows:
+            return None
+        self._take_a_waiting_job(ahead)
+        job = next((job for job in self._in_turn() if job not in ahead), None)
+        if job is None or job.logits is not None or any(other.interactive != job.interactive for other in ahead):
+            return None
+        return job
 
     def _reads_on(self) -> bool:
         """Whether there is more to be read, and nobody waits for the next token."""
         more = any(self._waiting) or any(job.logits is None for job in self._begun)
         return more and not any(row.job.interactive for row in self.live)
 
-    def _take_a_waiting_job(self) -> None:
-        """One at a time: while a prompt is read, or waits for room, those behind it wait, too, unless they go ahead."""
+    def _take_a_waiting_job(self, ahead: Sequence[Job]) -> None:
+        """While a prompt is read in pieces, or waits for room, those behind it wait, too, unless they go ahead."""
+        begun = [job for job in self._begun if job not in ahead]
         with self._lock:
             for queue in self._waiting:
-                if self._begun and (queue is self._waiting[1] or any(job.interactive for job in self._begun)):
+                if begun and (queue is self._waiting[1] or any(job.interactive for job in begun)):
                     return
                 while queue and queue[0].cancelled:
                     queue.popleft()
                 if queue:
                     job = queue[0]
-                    if not self._has_room(job):
+                    if not self._has_room(job, ahead):
                         return
                     self._begun.append(queue.popleft())
                     job.keys = self._prefixes.longest(job.scope, job.prompt)
                     return
 
-    def _has_room(self, job: Job) -> bool:
-        """Dialogues that may go on make room for those that do."""
+    def _has_room(self, job: Job, ahead: Sequence[Job]) -> bool:
+        """For its prompt and a row, beside all rows of those `ahead`. Dialogues that may go on make room for those that
+        do."""
         if not (self.live or self._begun):
             self.max_rows = min(self._most_rows, self.max_rows + 1)
-        wanted = len(job.prompt) + self._held(rows=1, new_tokens=job.request.max_new_tokens)
+        rows = 1 + sum(len(one.waiting) for one in ahead)
+        widest = max(one.request.max_new_tokens for one in (job, *ahead))
+        wanted = len(job.prompt) + self._held(rows=rows, new_tokens=widest)
         if wanted + self._prefixes.tokens > self.max_tokens:
             self._prefixes.shrink_to(max(0, self.max_tokens - wanted))
         return wanted <= self.max_tokens or not (self.live or self._begun)
@@ -211,17 +230,25 @@ class Engine:
     def _widest(self) -> int:
         return max((row.job.request.max_new_tokens for row in self.live), default=0)
 
-    def _read(self, job: Job) -> None:
-        start = len(job.keys)
-        tokens = list(job.prompt[start : start + READ_AT_ONCE])
-        job.keys.forget_unfinished()
-        ids = torch.tensor([tokens], device=self.device)
-        positions = torch.arange(start, start + len(tokens), device=self.device)[None]
-        logits = self._network(Reading(job.keys), ids, positions, only_last=True)
-        job.keys.tokens += tokens
-        self.sight.prompt_tokens += len(tokens)
-        if len(job.keys) == len(job.prompt):
-            job.logits = logits[0]
+    def _read(self, jobs: Sequence[Job]) -> None:
+        """READ_AT_ONCE tokens of their prompts at most, in one pass."""
+        pieces: list[Sequence[int]] = []
+        for job in jobs:
+            job.keys.forget_unfinished()
+            left = READ_AT_ONCE - sum(map(len, pieces))
+            pieces.append(job.prompt[len(job.keys) : len(job.keys) + left])
+        counts = [len(piece) for piece in pieces]
+        ids = torch.tensor([[token for piece in pieces for token in piece]], device=self.device)
+        positions = torch.cat(
+            [torch.arange(len(job.keys), len(job.keys) + count) for job, count in zip(jobs, counts, strict=True)]
+        )[None].to(self.device)
+        last = torch.tensor(counts, device=self.device).cumsum(0) - 1
+        logits = self._network(Reading([job.keys for job in jobs], counts), ids, positions, keep=last)
+        for job, piece, own in zip(jobs, pieces, logits, strict=True):
+            job.keys.tokens += piece
+            self.sight.prompt_tokens += len(piece)
+            if len(job.keys) == len(job.prompt):
+                job.logits = own
 
     def _begin_rows(self, job: Job) -> None:
         """As many of its completions as there is room for, each with its first token."""
@@ -303,8 +330,8 @@ class Engine:
         requests, vocabulary = [row.job.request for row in rows], self.model.config.get_text_config().vocab_size
         return Draw(requests, vocabulary=vocabulary, end_tokens=self._ends, device=self.device)
 
-    def _network(self, of_pass: Pass, ids: Tensor, positions: Tensor, *, only_last: bool = False) -> Tensor:
-        """int64 [1, T] and [1, T] → logits [T, vocabulary], or [1, vocabulary], in the model's precision."""
+    def _network(self, of_pass: Pass, ids: Tensor, positions: Tensor, *, keep: Tensor | int = 0) -> Tensor:
+        """int64 [1, T] and [1, T] → logits [T, vocabulary] in the model's precision, or those of the places `keep`."""
         self._attention.current = of_pass
         try:
             output = self.model(
@@ -312,7 +339,7 @@ class Engine:
                 position_ids=positions,
                 attention_mask=no_mask(self.device),
                 use_cache=False,
-                logits_to_keep=1 if only_last else 0,
+                logits_to_keep=keep,
             )
         finally:
             self._attention.current = None

@@ -1,8 +1,8 @@
 """Attention of the engine: a prompt is read once, and all who continue it look back at the same keys.
 
 The whole network but attention takes tokens one by one, so the tokens of a pass stand in one row, whoever they belong
-to: `Reading` has the next tokens of one prompt, `Writing` the last token of every live row. The model finds the pass in
-its layers (`use_engine_attention`), since not every architecture hands arguments down to attention.
+to: `Reading` has the next tokens of some prompts, `Writing` the last token of every live row. The model finds the pass
+in its layers (`use_engine_attention`), since not every architecture hands arguments down to attention.
 """
 
 import math
@@ -39,15 +39,37 @@ class Pass(Protocol):
 
 @dataclass(frozen=True)
 class Reading:
-    """The next tokens of one prompt, which see each other and what was read before."""
+    """The next tokens of prompts, one prompt's behind another's, which see each other and what was read before of
+    their own prompt."""
 
-    prompt: PromptKeys
+    prompts: Sequence[PromptKeys]
+    counts: Sequence[int]
+    """How many tokens of each."""
 
     def attend(
         self, layer: int, query: Tensor, key: Tensor, value: Tensor, *, scale: float, window: int | None
     ) -> Tensor:
+        apart = (torch.split(each, list(self.counts), dim=2) for each in (query, key, value))
+        return torch.cat(
+            [
+                self._attend_to(prompt, layer, *own, scale=scale, window=window)
+                for prompt, *own in zip(self.prompts, *apart, strict=True)
+            ]
+        )
+
+    def _attend_to(
+        self,
+        prompt: PromptKeys,
+        layer: int,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        *,
+        scale: float,
+        window: int | None,
+    ) -> Tensor:
         new = query.shape[2]
-        keys, values = self.prompt.append(layer, key[0], value[0])
+        keys, values = prompt.append(layer, key[0], value[0])
         behind = keys.shape[1]
         first = max(0, behind - new + 1 - window) if window else 0  # what no new token looks back at
         keys, values = keys[None, :, first:], values[None, :, first:]

@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks import gpu_policy_step, policy_quality, policy_step
+from benchmarks import gpu_policy_step, planted_taste, policy_quality, policy_step
 from benchmarks.gpu_train_step import TINY
+from benchmarks.policy import bare_side
 from benchmarks.policy.our_learning import learn
-from benchmarks.policy.our_side import ppo, update
+from benchmarks.policy.our_side import ppo, text, update
 from benchmarks.policy.quality import SHAPE, Learning, reward_of
 from benchmarks.policy.shape import Work, write_models
+from benchmarks.policy.taste import answers_of
 from benchmarks.training.side import PeerMissing
 from lm.training.runtime import Runtime
 from policy_trainer.model import load_policy
@@ -82,6 +84,19 @@ class TestStep:
         assert found["seconds"] == pytest.approx(found["rollout"] + found["scoring"] + found["update"])
 
     @pytest.mark.training
+    def test_text_that_is_mixed_in_is_what_the_library_reads_packed(self, tmp_path: Path) -> None:
+        work = Work("text", small=True, dtype="float32", prompts=3, prompt=20)
+        base, _ = write_models(tmp_path, work.shape)
+        policy = load_policy(str(base), max_length=256)
+        policy.model.get_input_embeddings().requires_grad_(False)
+        ours = text(work, policy, Runtime(device=torch.device("cpu"), dtype=torch.float32))
+        bare = bare_side.step(work, base)
+        assert {name: ours[name] for name in ("loss", "norm")} == pytest.approx(
+            {name: bare[name] for name in ("loss", "norm")}, rel=1e-5
+        )
+        assert ours["norm"] > 0
+
+    @pytest.mark.training
     def test_an_update_is_the_same_whether_its_prompts_are_shared(self, tmp_path: Path) -> None:
         work = Work("update", small=True, dtype="float32", prompt=24, new=6, prompts=2)
         base, reward = write_models(tmp_path, work.shape)
@@ -106,6 +121,39 @@ def test_ours_earns_more_and_moves_away_as_it_learns(tmp_path: Path) -> None:
     assert first_kl == pytest.approx(0, abs=1e-6)
     assert last > first + 0.05
     assert last_kl > 0.1
+
+
+class TestPlantedTaste:
+    def test_the_best_of_each_four_is_its_reward_models(self) -> None:
+        texts = list("abcdefgh")
+        assert planted_taste.best_of(texts, [1.0, 3.0, 2.0, 0.0, -1.0, -3.0, -2.0, -4.0]) == ["b", "e"]
+
+    def test_seeds_stand_together_and_prompts_are_drawn(self) -> None:
+        """Two seeds' answers to two prompts: shorter than the best of four in two of four, as long in one; KL 1 and 3;
+        one row of two costs a tenth more."""
+        seeds = [
+            planted_taste.Judged(answers=[["a"], ["bb"]], kl=[[1.0], [3.0]], text_losses=[2.2, 2.0], chosen=4),
+            planted_taste.Judged(answers=[["a"], ["b"]], kl=[[1.0], [3.0]], text_losses=[2.2, 2.0], chosen=8),
+        ]
+        best, plain = [["aa"], ["b"]], [["aaa"], ["bbb"]]
+        found = {one.name: one.value for one in planted_taste.of_method("PPO", seeds, best, plain, [2.0, 2.0])}
+        assert found["PPO is preferred to best of 4"] == pytest.approx(62.5)
+        assert found["PPO is preferred to best of 4: lower end of its 95% interval"] == pytest.approx(25)
+        assert found["PPO is preferred to best of 4: upper end of its 95% interval"] == pytest.approx(100)
+        assert found["PPO is preferred to SFT"] == 100
+        assert found["PPO: KL of an answer to SFT"] == pytest.approx(2)
+        assert found["PPO: loss on text left out, of SFT's"] == pytest.approx(105)
+
+    @pytest.mark.training
+    def test_a_policy_is_at_no_distance_from_itself(self, tmp_path: Path) -> None:
+        base, _ = write_models(tmp_path, SHAPE)
+        one, other = (load_policy(str(base), max_length=256) for _ in range(2))
+        rollouts = answers_of(one, [[{"role": "user", "content": "w5 w7"}]], each=2, seed=1)
+        assert planted_taste.kl_to(one, other, rollouts) == [[0.0, 0.0]]
+        with torch.no_grad():
+            other.model.model.layers[0].mlp.down_proj.weight += 0.1
+        ((first, second),) = planted_taste.kl_to(other, one, rollouts)
+        assert first > 0 or second > 0
 
 
 class TestGpu:

@@ -11,8 +11,9 @@ from time import process_time
 from typing import Any
 
 import torch
+from torch.nn.utils import get_total_norm
 
-from benchmarks.policy.shape import Work, demonstrations, write_models
+from benchmarks.policy.shape import GAMMA, Work, demonstrations, write_models
 from benchmarks.training.side import peak_memory
 from lm.prefix_sharing.shared_prompt import SharedPrompt
 from lm.prefix_sharing.strategy import choose_strategy
@@ -21,7 +22,8 @@ from lm.snapshot.records.demonstrations import Demonstration
 from lm.snapshot.records.rankings import Ranking
 from lm.training.freed_memory import keep_freed_memory
 from lm.training.frozen import share_frozen
-from lm.training.optimizer import make_optimizer
+from lm.training.optimizer import make_optimizer, trainable
+from lm.training.processes import ALONE
 from lm.training.runtime import Runtime
 from policy_trainer.arguments import DpoArguments, PpoArguments, SftArguments
 from policy_trainer.dpo import dpo_steps
@@ -30,8 +32,10 @@ from policy_trainer.examples import example_of
 from policy_trainer.maths.ema import MovingAverage
 from policy_trainer.model import Policy, load_policy
 from policy_trainer.networks import Networks
-from policy_trainer.ppo import Draw, ppo_iterations
+from policy_trainer.ppo import Draw, ppo_iterations, pretrain
 from policy_trainer.ppo_setup import ppo_optimizer
+from policy_trainer.ppo_step import Tally
+from policy_trainer.pretraining import PretrainingText
 from policy_trainer.residual_dropout import ResidualDropout
 from policy_trainer.reward import RewardDoor, RewardModel, load_checked
 from policy_trainer.rollout import Prompt, Rollout, Sampling, prompt_of, sample
@@ -117,6 +121,24 @@ def update(work: Work, policy: Policy, runtime: Runtime, reward: Path) -> dict[s
         return [replace(one, version=version) for one in drawn]
 
     return _second(work, policy, runtime, loaded, draw, Known(scorer, "lower", 0.0), timed)
+
+
+def text(work: Work, policy: Policy, runtime: Runtime) -> dict[str, float]:
+    """The second of two gradients of pretraining text, as an update of PPO adds it; loss and gradient of the first."""
+    rows = [torch.tensor(policy.renderer.conversations.text_ids(one)) for one in work.text_rows()]
+    arguments = PpoArguments(
+        **PLACES, reward_model=Path(), batch=work.prompts, minibatch=work.prompts, completions=1, gamma=GAMMA,
+        pretraining_examples=1,
+    )  # fmt: skip
+    networks, mix, tally = Networks(policy.model, None, runtime), PretrainingText(rows, "random words", seed=0), Tally()
+    weights = trainable(policy.model)
+    pretrain(networks, mix, arguments, tally, update=1)
+    norm = get_total_norm([one.grad for one in weights if one.grad is not None]).item()
+    for one in weights:
+        one.grad = None
+    began = process_time()
+    pretrain(networks, mix, arguments, Tally(), update=2)
+    return {"seconds": process_time() - began, "loss": tally.whole_loss(ALONE), "norm": norm}
 
 
 def prompts_of(work: Work, policy: Policy) -> list[Prompt]:
@@ -212,7 +234,7 @@ def main(given: dict[str, Any]) -> None:
         if work.kind in {"ppo", "update"}:
             found = (ppo if work.kind == "ppo" else update)(work, policy, runtime, reward)
         else:
-            found = (sft if work.kind == "sft" else dpo)(work, policy, runtime)
+            found = {"sft": sft, "text": text, "dpo": dpo}[work.kind](work, policy, runtime)
     print(json.dumps(found | {"peak": peak_memory()}), flush=True)
 
 

@@ -21,6 +21,8 @@ from benchmarks.training.shape import GEMMA_3_270M, SMALL
 
 ROWS_AT_ONCE = 16
 """Of a peer's full sequences, more of which do not fit beside the logits of 262,144 tokens at all of their places."""
+GAMMA = 27.8
+"""InstructGPT's weight of pretraining text, C.4."""
 SPECIAL = ("<pad>", "<eos>", "<end>")
 TEMPLATE = (
     "{% for message in messages %}{{ message['content'] }} "
@@ -30,8 +32,10 @@ TEMPLATE = (
 
 @dataclass(frozen=True)
 class Work:
-    """`kind`: sft, ppo, update (of PPO alone) or dpo. `prompts` × `k` answers of `new` tokens to prompts of `prompt`
-    tokens. `shared`: of an update, whether a prompt is read once for its answers, or each is a prompt of its own.
+    """`kind`: sft, ppo, update (of PPO alone), text (its pretraining mix alone) or dpo.
+
+    `prompts` × `k` answers of `new` tokens to prompts of `prompt` tokens; of text `prompts` rows of `prompt` tokens.
+    `shared`: of an update, whether a prompt is read once for its answers, or each is a prompt of its own.
     `advantage`: `gae`, with a value function, or `leave-one-out`, without.
     """
 
@@ -49,6 +53,9 @@ class Work:
     @property
     def shape(self) -> dict[str, int]:
         return SMALL if self.small else GEMMA_3_270M
+
+    def text_rows(self) -> list[str]:
+        return self.texts(self.prompts, self.prompt, seed=1)
 
     def texts(self, count: int, length: int, *, seed: int) -> list[str]:
         return texts(count, length, vocabulary=self.shape["vocab_size"], seed=seed)

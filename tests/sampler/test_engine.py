@@ -157,6 +157,59 @@ def test_a_prompt_is_read_once_for_all_its_completions(sampler: TransformersSamp
     assert has_let_go_of_all(sampler.engine)
 
 
+class TestPromptsThatComeTogether:
+    """Are read in one pass, up to READ_AT_ONCE tokens."""
+
+    @pytest.fixture
+    def passes(self, monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
+        """Tokens of each prompt, pass by pass."""
+        found: list[list[int]] = []
+        real = Engine._network
+
+        def network(engine: Engine, of_pass: Any, *given: Any, **more: Any) -> torch.Tensor:
+            if isinstance(of_pass, engine_attention.Reading):
+                found.append(list(of_pass.counts))
+            return real(engine, of_pass, *given, **more)
+
+        monkeypatch.setattr(Engine, "_network", network)
+        return found
+
+    @pytest.mark.parametrize("architecture", ARCHITECTURES)
+    def test_of_the_last_of_them_a_piece(
+        self, sampler_of: SamplerOf, architecture: str, passes: list[list[int]], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        sampler = replace(sampler_of(architecture), end_tokens=[])
+        requests = [asking("a" * 20, k=2, seed=1), asking("bc", seed=20), asking("d" * 45, seed=40)]
+        alone = [[[*one.token_ids] for one in sampler.sample([request])[0]] for request in requests]
+        jobs = [job_of(sampler, request) for request in requests]
+        first, second, third = (len(job.prompt) for job in jobs)
+        monkeypatch.setattr("sampler.engine.READ_AT_ONCE", first + second + 5)
+        passes.clear()
+        run(sampler.engine, *jobs)
+        assert passes == [[first, second, 5], [third - 5]]
+        assert [tokens(job) for job in jobs] == alone
+        assert has_let_go_of_all(sampler.engine)
+
+    def test_but_who_is_waited_for_is_not_kept_by_what_is_queued(
+        self, sampler: TransformersSampler, passes: list[list[int]]
+    ) -> None:
+        queued, *waited_for = (
+            job_of(sampler, asking(seed=seed), interactive=seed > 1) for seed in (1, 20, 40)
+        )  # fmt: skip
+        run(sampler.engine, queued, *waited_for)
+        assert passes == [[len(job.prompt) for job in waited_for], [len(queued.prompt)]]
+
+    def test_but_none_of_which_no_row_could_begin(self, sampler: TransformersSampler, passes: list[list[int]]) -> None:
+        """Keys of prompts that wait for their turn would take memory for nothing."""
+        jobs = [job_of(sampler, asking(k=2, seed=seed)) for seed in (1, 20, 40)]
+        run(replace(sampler, max_rows=3).engine, *jobs)
+        assert [len(own) for own in passes] == [2, 1]
+        passes.clear()
+        wide = [job_of(sampler, asking(k=2, seed=seed)) for seed in (1, 20, 40)]
+        run(replace(sampler, max_batch_tokens=len(wide[0].prompt) + 3 * 12).engine, *wide)
+        assert [len(own) for own in passes] == [1, 1, 1]
+
+
 def test_a_row_that_has_ended_is_replaced_at_once(sampler: TransformersSampler) -> None:
     """Room for two rows: the short ones run through beside the long one, which nobody waits for."""
     sampler = replace(sampler, max_rows=2)
