@@ -132,8 +132,8 @@ class TestPlantedTaste:
         """Two seeds' answers to two prompts: shorter than the best of four in two of four, as long in one; KL 1 and 3;
         one row of two costs a tenth more."""
         seeds = [
-            planted_taste.Judged(answers=[["a"], ["bb"]], kl=[[1.0], [3.0]], text_losses=[2.2, 2.0], chosen=4),
-            planted_taste.Judged(answers=[["a"], ["b"]], kl=[[1.0], [3.0]], text_losses=[2.2, 2.0], chosen=8),
+            planted_taste.Judged(answers=[["a"], ["bb"]], kl=[[1.0], [3.0]], text_losses=[2.2, 2.0]),
+            planted_taste.Judged(answers=[["a"], ["b"]], kl=[[1.0], [3.0]], text_losses=[2.2, 2.0]),
         ]
         best, plain = [["aa"], ["b"]], [["aaa"], ["bbb"]]
         found = {one.name: one.value for one in planted_taste.of_method("PPO", seeds, best, plain, [2.0, 2.0])}
