@@ -145,15 +145,15 @@ class TestPlantedTaste:
         assert found["PPO: loss on text left out, of SFT's"] == pytest.approx(105)
 
     @pytest.mark.training
-    def test_a_policy_is_at_no_distance_from_itself(self, tmp_path: Path) -> None:
+    def test_a_policy_is_at_no_distance_from_itself_and_far_from_what_it_has_left(self, tmp_path: Path) -> None:
         base, _ = write_models(tmp_path, SHAPE)
         one, other = (load_policy(str(base), max_length=256) for _ in range(2))
-        rollouts = answers_of(one, [[{"role": "user", "content": "w5 w7"}]], each=2, seed=1)
-        assert planted_taste.kl_to(one, other, rollouts) == [[0.0, 0.0]]
+        rollouts = answers_of(one, [[{"role": "user", "content": "w5 w7"}]], each=64, seed=1)
+        assert planted_taste.kl_to(one, other, rollouts) == [[0.0] * 64]
         with torch.no_grad():
             other.model.model.layers[0].mlp.down_proj.weight += 0.1
-        ((first, second),) = planted_taste.kl_to(other, one, rollouts)
-        assert first > 0 or second > 0
+        (found,) = planted_taste.kl_to(other, one, rollouts)
+        assert sum(found) / len(found) > 0.05
 
 
 class TestGpu:
