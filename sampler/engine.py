@@ -166,7 +166,7 @@ class Engine:
         return bool(jobs)
 
     def _to_be_read(self) -> list[Job]:
-        """Whose prompts, or of the last of them the next piece, are READ_AT_ONCE tokens or the first to be more."""
+        """Whose prompts are read in this step: READ_AT_ONCE tokens of them, of the last one maybe a piece."""
         found: list[Job] = []
         unread = 0
         while unread < READ_AT_ONCE and (job := self._next_to_read(found)) is not None:
@@ -175,7 +175,7 @@ class Engine:
         return found
 
     def _next_to_read(self, ahead: Sequence[Job]) -> Job | None:
-        """Behind those `ahead`, with whom it is read: where a row of it can begin, and as urgent as they are."""
+        """Who shares a pass with those `ahead`: a row could begin beside theirs, and it is as urgent."""
         if len(self.live) + sum(len(job.waiting) for job in ahead) >= self.max_rows:
             return None
         self._take_a_waiting_job(ahead)
