@@ -154,40 +154,33 @@ class Engine:
 
     def _read_and_begin(self) -> bool:
         """Whether some of a prompt was read."""
-        left = READ_AT_ONCE
-        while left > 0 and (jobs := self._to_be_read(left)):
-            left -= self._read(jobs, left)
-            self._begin_what_is_read()
-        self._begin_what_is_read()
-        return left < READ_AT_ONCE
-
-    def _begin_what_is_read(self) -> None:
+        jobs = self._to_be_read()
+        if jobs:
+            self._read(jobs)
         for job in self._in_turn():
             if job.logits is None:
                 break
             self._begin_rows(job)
             if job.waiting:
                 break
+        return bool(jobs)
 
-    def _to_be_read(self, most: int) -> list[Job]:
-        """Whose prompts are read in one pass: `most` tokens of them, of the last one maybe a piece. Somebody who is
-        waited for is read alone, so that the first token is there before the next prompt is read."""
+    def _to_be_read(self) -> list[Job]:
+        """Whose prompts are read in this step: READ_AT_ONCE tokens of them, of the last one maybe a piece."""
         found: list[Job] = []
         unread = 0
-        while unread < most and (job := self._next_to_read(found)) is not None:
+        while unread < READ_AT_ONCE and (job := self._next_to_read(found)) is not None:
             found.append(job)
-            if job.interactive:
-                break
             unread += len(job.prompt) - len(job.keys)
         return found
 
     def _next_to_read(self, ahead: Sequence[Job]) -> Job | None:
-        """Who shares a pass with those `ahead`, for whom nobody waits: a row could begin beside theirs."""
+        """Who shares a pass with those `ahead`: a row could begin beside theirs, and it is as urgent."""
         if len(self.live) + sum(len(job.waiting) for job in ahead) >= self.max_rows:
             return None
         self._take_a_waiting_job(ahead)
         job = next((job for job in self._in_turn() if job not in ahead), None)
-        if job is None or job.logits is not None or (ahead and job.interactive):
+        if job is None or job.logits is not None or any(other.interactive != job.interactive for other in ahead):
             return None
         return job
 
@@ -237,12 +230,12 @@ class Engine:
     def _widest(self) -> int:
         return max((row.job.request.max_new_tokens for row in self.live), default=0)
 
-    def _read(self, jobs: Sequence[Job], most: int) -> int:
-        """Tokens of their prompts, `most` of them, in one pass; returns how many."""
+    def _read(self, jobs: Sequence[Job]) -> None:
+        """READ_AT_ONCE tokens of their prompts at most, in one pass."""
         pieces: list[Sequence[int]] = []
         for job in jobs:
             job.keys.forget_unfinished()
-            left = most - sum(map(len, pieces))
+            left = READ_AT_ONCE - sum(map(len, pieces))
             pieces.append(job.prompt[len(job.keys) : len(job.keys) + left])
         counts = [len(piece) for piece in pieces]
         ids = torch.tensor([[token for piece in pieces for token in piece]], device=self.device)
@@ -256,7 +249,6 @@ class Engine:
             self.sight.prompt_tokens += len(piece)
             if len(job.keys) == len(job.prompt):
                 job.logits = own
-        return sum(counts)
 
     def _begin_rows(self, job: Job) -> None:
         """As many of its completions as there is room for, each with its first token."""

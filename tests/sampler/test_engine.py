@@ -190,27 +190,14 @@ class TestPromptsThatComeTogether:
         assert [tokens(job) for job in jobs] == alone
         assert has_let_go_of_all(sampler.engine)
 
-    def test_but_who_is_waited_for_has_a_token_before_the_next_is_read(
+    def test_but_who_is_waited_for_is_not_kept_by_what_is_queued(
         self, sampler: TransformersSampler, passes: list[list[int]]
     ) -> None:
-        """All of them in one step, who is queued behind them."""
-        so_far: dict[int, int] = {}
         queued, *waited_for = (
-            job_of(
-                sampler,
-                asking(seed=seed),
-                interactive=seed > 1,
-                on_token=lambda row: so_far.setdefault(row.seed, len(passes)),
-            )
-            for seed in (1, 20, 40)
-        )
-        for job in (queued, *waited_for):
-            sampler.engine.submit(job)
-        sampler.engine.step()
-        assert passes == [[len(job.prompt)] for job in (*waited_for, queued)]
-        assert so_far == {20: 1, 40: 2, 1: 3}
-        finish(sampler.engine, queued, *waited_for)
-        assert has_let_go_of_all(sampler.engine)
+            job_of(sampler, asking(seed=seed), interactive=seed > 1) for seed in (1, 20, 40)
+        )  # fmt: skip
+        run(sampler.engine, queued, *waited_for)
+        assert passes == [[len(job.prompt) for job in waited_for], [len(queued.prompt)]]
 
     def test_but_none_of_which_no_row_could_begin(self, sampler: TransformersSampler, passes: list[list[int]]) -> None:
         """Keys of prompts that wait for their turn would take memory for nothing."""
