@@ -80,10 +80,14 @@ def test_both_texts_scroll_together_and_rating_and_moving_work_there(page: Page)
     left = str(page.locator("[data-compare] select").first.input_value())
     right = str(page.locator("[data-compare] select").last.input_value())
     press(page, "PageDown", "PageDown")
-    part = "pane => pane.scrollTop / (pane.scrollHeight - pane.clientHeight)"
-    parts = [page.locator("[data-side-text]").nth(side).evaluate(part) for side in (0, 1)]
-    assert min(parts) > 0.1
-    assert abs(parts[0] - parts[1]) < 0.02
+    # the other side follows when the browser has told of the first one's scrolling
+    page.wait_for_function(
+        """() => {
+            const [left, right] = [...document.querySelectorAll("[data-side-text]")].map(
+                (pane) => pane.scrollTop / (pane.scrollHeight - pane.clientHeight));
+            return Math.min(left, right) > 0.1 && Math.abs(left - right) < 0.02;
+        }"""
+    )
     press(page, "End")
     expect(page.locator("[data-compare]")).to_be_visible()
     # The right side was chosen last, so it is rated; then the other.
