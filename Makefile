@@ -2,7 +2,7 @@
 # make test-fast   the tests that need no browser, start no process, train nothing and take no time: a minute on eight cores
 # make test        installs what tests need, then runs every test, in real browsers too
 # make check       linters, strict types, import rules, migrations, documentation
-# make bench       every benchmark (QUICK=1: each within a minute)
+# make bench       every benchmark (QUICK=1: each within a minute, planted_taste in five)
 # make lock        resolve requirements/*.in anew into requirements/*.txt
 # make clean       remove virtual environments and caches; var/, where your data is, stays
 
