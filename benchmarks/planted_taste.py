@@ -54,7 +54,7 @@ class Judged:
 
 
 def main(quick: bool, only: str = "") -> list[Measure]:  # noqa: FBT001  every benchmark's signature
-    """Most of an hour of two cores, and 12 GiB; --quick, some five minutes, one seed, one iteration and a quarter of the prompts."""
+    """Most of an hour of two cores, and 12 GiB; --quick has one seed, one iteration, and takes some five minutes."""
     try:
         make_demo_model(BASE)
     except DemoModelUnavailable as unavailable:
