@@ -29,6 +29,7 @@ function begin(page, signal) {
   let state = readState(stored(storedAs));
   const html = new Map(); // of finished answers, by their text
   let answering = null; // an AbortController while models write
+  let agreeing = null; // a promise while an answer about keeping is on its way: false where it didn't arrive
   let keptAt = 0;
 
   // What the page shows
@@ -163,22 +164,38 @@ function begin(page, signal) {
     }
   }
 
+  /** Answers go one after the other: the last one holds. What is asked of a model meanwhile waits for them. */
   async function agree(word) {
-    const versions = questioned();
+    const [versions, before] = [questioned(), agreeing];
+    const mine = (async () => {
+      await before;
+      return noteAgreement(word, versions);
+    })();
+    agreeing = mine;
+    const isNoted = await mine;
+    if (agreeing === mine) agreeing = null;
+    if (isNoted) turn.focus();
+  }
+
+  async function noteAgreement(word, versions) {
     const body = new URLSearchParams([["agreed", word], ["wording", page.dataset.wording]]);
     for (const version of versions) body.append("version", version);
     const response = await post(page.dataset.consent, body);
-    if (!response?.ok) return complain(await problemOf(response));
+    if (!response?.ok) {
+      complain(await problemOf(response));
+      return false;
+    }
     complain("");
     for (const version of versions) agreed[version] = word === "yes";
     delete find("asks").dataset.again;
     draw();
-    turn.focus();
+    return true;
   }
 
   // Asking
 
   async function send() {
+    if (agreeing && !(await agreeing)) return; // the page says why
     const text = turn.value.trim();
     if (answering) return;
     if (!text) return turn.focus();
@@ -197,6 +214,7 @@ function begin(page, signal) {
   }
 
   async function answerAgain(side) {
+    if (agreeing && !(await agreeing)) return;
     if (answering) return;
     if (unasked().length) return find("asks").focus();
     const before = state.sides[side];

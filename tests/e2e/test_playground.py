@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from labeling.models import Labeler, ServedConversation
 from tests.e2e.desk import inaccessible, until
@@ -84,3 +84,40 @@ def test_a_conversation_from_the_question_to_side_by_side(page: Page, alice: Lab
     assert inaccessible(page) == []
     kept = ServedConversation.objects.filter(turns__content="Why is grass green?")
     assert list(kept.values_list("consent__model_version__name", flat=True)) == ["policy-1"]
+
+
+def test_what_is_sent_while_an_answer_about_keeping_is_on_its_way_waits_for_it(
+    page: Page, alice: Labeler, server: ScriptedServer
+) -> None:
+    """On a slow line a person is faster than the answer. The last one that was given holds."""
+    policy("policy-1", state="current")
+    server.pieces = ["Because of the air."]
+    page.goto("/playground/")
+    held: list[Route] = []
+    page.route("**/playground/consent/", lambda route: held.append(route))  # noqa: PLW0108  # Playwright takes no built-in method
+    page.get_by_role("button", name="Yes, keep it").click()
+    page.get_by_role("button", name="No, keep nothing").click()
+    page.get_by_label("Your turn").fill("Why is the sky blue?")
+    page.get_by_role("button", name="Send", exact=True).click()
+    page.get_by_role("button", name="Send", exact=True).click()
+    until(page, lambda: len(held) == 1)
+    assert server.asked == []
+    held[0].continue_()
+    until(page, lambda: len(held) == 2)
+    assert server.asked == []
+    held[1].continue_()
+    expect(page.locator(".of-assistant")).to_contain_text("Because of the air.")
+    expect(page.locator(".turn")).to_have_count(2)
+    expect(page.locator("[data-standing-no]")).to_be_visible()
+    assert not ServedConversation.objects.exists()
+
+    # where it doesn't arrive, nothing is sent, and what was typed stays
+    page.get_by_role("button", name="Change").click()
+    page.get_by_role("button", name="No, keep nothing").click()
+    page.get_by_label("Your turn").fill("And at night?")
+    page.get_by_role("button", name="Send", exact=True).click()
+    until(page, lambda: len(held) == 3)
+    held[2].abort()
+    expect(page.get_by_role("alert")).to_be_visible()
+    expect(page.get_by_label("Your turn")).to_have_value("And at night?")
+    assert len(server.asked) == 1
