@@ -141,6 +141,7 @@ class Engine:
         live row; while nobody waits, prompts are read first, since a step of many rows hardly takes longer than one of
         few. Raises OutOfMemory."""
         self._drop_cancelled()
+        failed = ""
         try:
             has_read = self._read_and_begin()
             if self.live and not (has_read and self._reads_on()):
@@ -148,7 +149,9 @@ class Engine:
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
-            self._halve(error)
+            failed = str(error)
+        if failed:  # by now the error is gone, and with it what the pass was computing
+            self._halve(failed)
 
     # what begins
 
@@ -407,7 +410,7 @@ class Engine:
             self._begun.remove(job)
             job.let_go()
 
-    def _halve(self, error: BaseException) -> None:
+    def _halve(self, said: str) -> None:
         """The younger half of the rows begins again later, by the same seeds. All else that takes memory goes: what is
         kept of dialogues, a recording, room that nobody uses, and prompts of which no row is live, which are read
         again. Raises OutOfMemory where there is nothing of this."""
@@ -415,7 +418,7 @@ class Engine:
         self._beginning = 0
         holds = any(job.keys.keys for job in idle) or self._prefixes.tokens or self._recorder.has_recording
         if rows <= 1 and not (holds or (idle and self.max_rows > 1)):
-            raise OutOfMemory(f"Not even one completion fits into memory: {error}") from error
+            raise OutOfMemory(f"Not even one completion fits into memory: {said}")
         self.sight.halvings += 1
         if rows > 1:
             self.max_rows = rows // 2
@@ -431,11 +434,15 @@ class Engine:
                 self._begun.append(row.job)
         for job in self._begun_without_rows():
             job.let_go()
+        self._give_back()  # what follows needs some of it
         if self.live:
             self._own.shrink(rows=len(self.live), tokens=max(len(row.tokens) for row in self.live))
             apart({row.job.keys: None for row in self.live})
         else:
             self._own.clear()
+        self._give_back()
+
+    def _give_back(self) -> None:
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 

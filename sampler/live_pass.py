@@ -8,7 +8,8 @@ rows, or longer ones, than there is room for, another recording is made.
 
 import logging
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from weakref import ref
@@ -149,13 +150,13 @@ class Recording:
         self._graph: torch.cuda.CUDAGraph | None = None
         if device.type == "cuda":
             self._graph = torch.cuda.CUDAGraph()
-            stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-            stream.wait_stream(torch.cuda.current_stream(device))
-            with torch.cuda.stream(stream):  # kernels are loaded at their first use, which no recording may do
-                self._compute(network)
-            torch.cuda.current_stream(device).wait_stream(stream)
-            with torch.cuda.graph(self._graph, stream=stream, capture_error_mode="thread_local"):
-                self._logits = self._compute(network)  # noted down, not computed
+            stream, usual = torch.cuda.Stream(device), torch.cuda.current_stream(device)  # type: ignore[no-untyped-call]
+            stream.wait_stream(usual)
+            with torch.cuda.stream(stream):  # left even where recording breaks off, whose own leaving then fails
+                self._compute(network)  # kernels are loaded at their first use, which no recording may do
+                usual.wait_stream(stream)
+                with recorded(self._graph, stream):
+                    self._logits = self._compute(network)  # noted down, not computed
 
     @property
     def rows(self) -> int:
@@ -214,6 +215,21 @@ class Recording:
             return self._compute(network)[:rows]
         self._graph.replay()
         return self._logits[:rows]
+
+
+@contextmanager
+def recorded(graph: torch.cuda.CUDAGraph, stream: torch.cuda.Stream) -> Iterator[None]:
+    """What is asked of a GPU is noted down. Where that breaks off, PyTorch 2.11 goes on counting it as begun, for which
+    reason it gives no memory back from then on; it is ended here."""
+    pool = torch.cuda.graph_pool_handle()
+    try:
+        with torch.cuda.graph(graph, pool=pool, stream=stream, capture_error_mode="thread_local"):
+            yield
+    except RuntimeError:
+        with suppress(RuntimeError):  # it was ended
+            torch._C._cuda_endAllocateToPool(stream.device_index, pool)  # noqa: SLF001
+            torch._C._cuda_releasePool(stream.device_index, pool)  # noqa: SLF001
+        raise
 
 
 class Recorder:

@@ -1,5 +1,6 @@
 """The engine where steps are recorded and replayed: what the library draws, whatever is sampled beside it."""
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import torch
 from torch import nn
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
-from sampler.engine import Engine
+from sampler.engine import Engine, OutOfMemory
 from sampler.protocol import SampleRequest
 from sampler.rows import Job
 from tests.tiny_models import ARCHITECTURES, make_tiny_model
@@ -94,3 +95,61 @@ def test_a_recording_serves_prompts_that_come_later(model: PreTrainedModel) -> N
         run(Engine(model, end_tokens=[], records=False), alone)
         assert drawn(one) == drawn(again) == drawn(alone)
     assert engine._recorder.is_worth_keeping
+
+
+@pytest.fixture
+def little_memory() -> Iterator[Callable[[int], None]]:
+    """`little_memory(n)`: from then on PyTorch may take n bytes more than it holds."""
+    card = torch.cuda.get_device_properties(0).total_memory
+
+    def leave(spare: int) -> None:
+        torch.cuda.empty_cache()
+        torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_reserved() + spare) / card)
+
+    yield leave
+    torch.cuda.set_per_process_memory_fraction(1.0)
+
+
+@pytest.mark.parametrize("model", ["llama"], indirect=True)
+def test_steps_that_cannot_be_recorded_are_computed_and_memory_is_given_back(
+    model: PreTrainedModel, little_memory: Callable[[int], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where the model waits for the GPU in the middle of a pass."""
+    usual = torch.cuda.current_stream()
+    handle = model.register_forward_hook(lambda *_: torch.cuda.synchronize())
+    one = job(20, k=2, seed=3, temperature=1.0)
+    run(Engine(model, end_tokens=[]), one)
+    handle.remove()
+    assert "cannot be recorded" in caplog.text
+    alone = job(20, k=2, seed=3, temperature=1.0)
+    run(Engine(model, end_tokens=[], records=False), alone)
+    assert drawn(one) == drawn(alone)
+    assert torch.cuda.current_stream() == usual
+    little_memory(100 * 2**20)
+    with torch.cuda.stream(torch.cuda.Stream()):  # type: ignore[no-untyped-call]
+        torch.empty(60 * 2**20, dtype=torch.uint8, device="cuda")
+    torch.empty(60 * 2**20, dtype=torch.uint8, device="cuda")  # which needs what the other stream kept
+
+
+@pytest.mark.parametrize("model", ["gptj", "llama"], indirect=True)
+def test_a_full_card_halves_the_rows_and_changes_no_completion(
+    model: PreTrainedModel, little_memory: Callable[[int], None]
+) -> None:
+    def jobs() -> list[Job]:
+        return [job(100 + 7 * number, k=5, seed=10 * number, temperature=1.0) for number in range(40)]
+
+    plain = jobs()
+    run(Engine(model, end_tokens=[], records=False), *plain)
+    halved = 0
+    for spare in (12, 24, 32, 48, 64, 80, 96, 128):
+        engine, squeezed = Engine(model, end_tokens=[]), jobs()
+        little_memory(spare * 2**20)
+        try:
+            run(engine, *squeezed)
+        except OutOfMemory:
+            continue
+        finally:
+            torch.cuda.set_per_process_memory_fraction(1.0)
+        assert [drawn(one) for one in squeezed] == [drawn(one) for one in plain]
+        halved += engine.sight.halvings > 0
+    assert halved
