@@ -141,7 +141,7 @@ class Engine:
         live row; while nobody waits, prompts are read first, since a step of many rows hardly takes longer than one of
         few. Raises OutOfMemory."""
         self._drop_cancelled()
-        failed = ""
+        failed = None
         try:
             has_read = self._read_and_begin()
             if self.live and not (has_read and self._reads_on()):
@@ -150,7 +150,7 @@ class Engine:
             if not is_out_of_memory(error):
                 raise
             failed = str(error)
-        if failed:  # by now the error is gone, and with it what the pass was computing
+        if failed is not None:  # by now the error is gone, and with it what the pass was computing
             self._halve(failed)
 
     # what begins

@@ -26,6 +26,11 @@ if "CI" not in os.environ:  # for which Hypothesis has a profile of its own
     settings.load_profile("untimed")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    if config.option.markexpr != "gpu":  # a fork can't use a GPU that its parent has used, and bytes are compared
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     markers.add_markers(items)
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)  # none of them begins when all else has ended

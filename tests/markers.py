@@ -35,7 +35,7 @@ def add_markers(items: list[pytest.Item]) -> None:
         if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker("browser")
         if item.get_closest_marker("gpu") and not _has_gpu():
-            item.add_marker(pytest.mark.skip(reason="There is no CUDA device here."))
+            item.add_marker(pytest.mark.skip(reason="Needs a CUDA device, and pytest -m gpu."))
 
 
 def _has_gpu() -> bool:

@@ -5,6 +5,7 @@ import itertools
 import math
 import weakref
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from lm.prompt_format import Message
 from sampler import engine_attention
 from sampler.engine import Engine, OutOfMemory
-from sampler.live_pass import Recording
+from sampler.live_pass import Recording, recorded
 from sampler.protocol import SampledCompletion, SampleRequest
 from sampler.rows import Job, LiveRow
 from sampler.shared_keys import OwnKeys, PromptKeys, one_block
@@ -530,6 +531,60 @@ def test_where_there_is_no_memory_for_a_recording_steps_are_launched_piece_by_pi
         run(engine, job)
     assert [tokens(job) for job in jobs] == alone
     assert (made, engine.sight.halvings) == ([3], 0)
+
+
+def test_what_a_pass_without_memory_had_computed_is_gone_before_rows_are_halved(
+    sampler: TransformersSampler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else what is laid out anew finds no memory either."""
+    layer = sampler.model.model.layers[1]
+    held: list[weakref.ref[torch.Tensor]] = []
+    found: list[torch.Tensor | None] = []
+    forward, halve = layer.forward, Engine._halve
+
+    def full(hidden: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
+        if hidden.shape[1] != 4 or held:
+            return forward(hidden, *args, **kwargs)
+        computed = hidden + 1
+        held.append(weakref.ref(computed))
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    def looking(engine: Engine, said: str) -> None:
+        found.append(held[0]())
+        halve(engine, said)
+
+    monkeypatch.setattr(layer, "forward", full)
+    monkeypatch.setattr(Engine, "_halve", looking)
+    sampler = replace(sampler)  # another engine
+    run(sampler.engine, job_of(sampler, asking(k=4)))
+    assert found == [None]
+
+
+def test_a_recording_that_breaks_off_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyTorch 2.11 does not where the end of a capture fails; later versions refuse to end it twice."""
+    pool = (0, 7)
+    told: list[tuple[str, tuple[Any, ...]]] = []
+
+    @contextmanager
+    def breaking_off(_graph: object, **_: object) -> Iterator[None]:
+        yield
+        raise RuntimeError("operation failed due to a previous error during capture")
+
+    def refused(*_: object) -> None:
+        raise RuntimeError("endAllocatePool: not currently recording to mempool_id")
+
+    monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: pool)
+    monkeypatch.setattr(torch.cuda, "graph", breaking_off)
+    stream: Any = SimpleNamespace(device_index=3)
+    graph: Any = object()
+    for end in (lambda *given: told.append(("ended", given)), refused):
+        monkeypatch.setattr(torch._C, "_cuda_endAllocateToPool", end, raising=False)
+        monkeypatch.setattr(
+            torch._C, "_cuda_releasePool", lambda *given: told.append(("released", given)), raising=False
+        )
+        with pytest.raises(RuntimeError, match="during capture"), recorded(graph, stream):
+            pass
+    assert told == [("ended", (3, pool)), ("released", (3, pool))]
 
 
 def test_where_not_even_one_row_fits_it_says_so(sampler: TransformersSampler, monkeypatch: pytest.MonkeyPatch) -> None:
