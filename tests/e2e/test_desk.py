@@ -1,5 +1,6 @@
 """The labeler's desk in a real browser: what its scripts promise, and that it works without them."""
 
+import json
 import re
 from datetime import timedelta
 
@@ -9,7 +10,17 @@ from pytest_django.live_server_helper import LiveServer
 
 from labeling.desk.services.assignments import ASSIGNMENTS
 from labeling.models import Assignment, EarlierDraft, Labeler, WorkingTime
-from tests.e2e.desk import SAVED_WITHIN_S, fits, log_in, says, start_ranking, start_writing, until
+from tests.e2e.desk import (
+    SAVED_WITHIN_S,
+    fits,
+    held_back,
+    log_in,
+    says,
+    server_has,
+    start_ranking,
+    start_writing,
+    until,
+)
 from tests.labeling.cast import PASSWORD, make_campaign, make_prompt, make_ready_task
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -71,6 +82,43 @@ def test_what_the_server_could_not_take_is_kept_in_the_browser_and_saved_later(p
     written(page, "Written in a tunnel.")
     says(page, "Saved")
     assert Assignment.objects.get().draft["text"] == ["Written in a tunnel."]
+
+
+@pytest.mark.parametrize("arrives", ["before the page is loaded again", "after it"])
+def test_a_reload_between_two_saves_meets_nobody_elses_draft(page: Page, arrives: str) -> None:
+    """The first is on its way, and its answer is not heard. What the page tells as it is left does not arrive."""
+    page.add_init_script(
+        "const go = fetch; window.fetch = (to, how) => how?.keepalive ? new Promise(() => {}) : go(to, how)"
+    )
+    start_writing(page)
+    held = held_back(page, "**/draft/")
+    write(page, "A leaf")
+    until(page, lambda: len(held) == 1)
+    write(page, "A leaf falls.")
+    if arrives == "before the page is loaded again":
+        put(page, held[0])
+    page.reload()
+    until(page, lambda: named(held[-1]) != named(held[0]))
+    if arrives == "after it":
+        put(page, held[0])
+    held[-1].continue_()
+    page.unroute("**/draft/")
+    says(page, "Saved")
+    server_has(page, Assignment.objects.get(), {"text": ["A leaf falls."]})
+    written(page, "A leaf falls.")
+    expect(page.locator("[data-conflict]")).to_be_hidden()
+
+
+def named(route: Route) -> str:
+    """By which page the draft was sent."""
+    return str(json.loads(route.request.post_data or "")["page"])
+
+
+def put(page: Page, route: Route) -> None:
+    """What the page sent, when it hears no more of it."""
+    request = route.request
+    headers = {name: value for name, value in request.headers.items() if name.startswith(("x-", "content-type"))}
+    assert page.request.put(request.url, data=request.post_data_buffer, headers=headers | {"referer": page.url}).ok
 
 
 def test_a_session_that_ends_while_writing_costs_nothing(page: Page, context: BrowserContext) -> None:

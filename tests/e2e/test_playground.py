@@ -3,10 +3,10 @@
 import threading
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from labeling.models import Labeler, ServedConversation
-from tests.e2e.desk import inaccessible, until
+from tests.e2e.desk import held_back, inaccessible, until
 from tests.labeling.conversations.talks import policy
 from tests.labeling.playground.scripted_stream import ScriptedServer, server
 
@@ -93,8 +93,7 @@ def test_what_is_sent_while_an_answer_about_keeping_is_on_its_way_waits_for_it(
     policy("policy-1", state="current")
     server.pieces = ["Because of the air."]
     page.goto("/playground/")
-    held: list[Route] = []
-    page.route("**/playground/consent/", lambda route: held.append(route))  # noqa: PLW0108  # Playwright takes no built-in method
+    held = held_back(page, "**/playground/consent/")
     page.get_by_role("button", name="Yes, keep it").click()
     page.get_by_role("button", name="No, keep nothing").click()
     page.get_by_label("Your turn").fill("Why is the sky blue?")

@@ -21,6 +21,7 @@ const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 15_000;
 const SLOW_SAVE_MS = 400;
 const PATIENCE_MS = 8_000; // a server that takes longer counts as one that can't be reached
+const MOST_UNANSWERED = 4; // drafts, of long texts and a storage of 5 MB
 const KEEPALIVE_BYTES = 60_000; // browsers refuse more than 64 KiB from a page that is being left
 
 onPage((signal) => {
@@ -45,7 +46,7 @@ function autosave(form, signal) {
   let waitingSince = 0;
   let retry = FIRST_RETRY_MS;
   let ended = false;
-  let sent = null;
+  let unanswered = []; // drafts that were sent and may have arrived, also by the visit before this one
 
   pageField.value = newName();
   if (version > 0) state.saved();
@@ -92,11 +93,11 @@ function autosave(form, signal) {
     clearTimeout(timer);
     saving = true;
     waitingSince = 0;
-    const upTo = changes;
+    const [draft, upTo] = [read(form), changes];
     const slow = setTimeout(() => state.show("saving"), SLOW_SAVE_MS);
     try {
-      const response = await send(leaving === true);
-      if (!signal.aborted) await answered(response, upTo); // else the work was handed in meanwhile
+      const response = await send(draft, leaving === true);
+      if (!signal.aborted) await answered(response, draft, upTo); // else the work was handed in meanwhile
     } catch {
       if (!signal.aborted) unreachable();
     } finally {
@@ -105,10 +106,10 @@ function autosave(form, signal) {
     }
   }
 
-  function send(leaving) {
-    sent = read(form);
+  function send(draft, leaving) {
+    unanswered = [...unanswered.filter((each) => !same(each, draft)), draft].slice(-MOST_UNANSWERED);
     keep();
-    const body = JSON.stringify({ draft: sent, base_version: version, page: pageField.value, settles });
+    const body = JSON.stringify({ draft, base_version: version, page: pageField.value, settles });
     return fetch(url, {
       method: "PUT",
       keepalive: leaving && body.length < KEEPALIVE_BYTES,
@@ -118,8 +119,8 @@ function autosave(form, signal) {
     });
   }
 
-  async function answered(response, upTo) {
-    if (response.ok) onServer(sent, await response.json(), upTo);
+  async function answered(response, draft, upTo) {
+    if (response.ok) onServer(draft, await response.json(), upTo);
     else if (response.status === 409) await metAnother(await response.json());
     else if (response.status === 410 || response.status === 404) close();
     else if (response.status === 401 || response.status === 403) failed("loggedout");
@@ -131,6 +132,7 @@ function autosave(form, signal) {
 
   function onServer(draft, answer, upTo) {
     buildOn({ version: answer.version, draft });
+    unanswered = unanswered.slice(unanswered.indexOf(draft) + 1);
     saved = upTo;
     settles = false;
     retry = FIRST_RETRY_MS;
@@ -147,7 +149,7 @@ function autosave(form, signal) {
     if (same(theirs.draft, mine)) {
       saved = changes; // the same text twice: what was sent before arrived, only its answer did not
       adopt(theirs);
-    } else if (theirs.page === pageField.value) {
+    } else if (theirs.page === pageField.value || isOurs(theirs.draft)) {
       buildOn(theirs); // this page's own last save, whose answer did not arrive
       saveIn(0);
     } else if (both) {
@@ -194,6 +196,7 @@ function autosave(form, signal) {
 
   function adopt(theirs) {
     buildOn(theirs);
+    unanswered = [];
     storage.forget(token);
     state.saved(theirs.savedAt);
   }
@@ -249,10 +252,9 @@ function autosave(form, signal) {
       keepAside(kept.draft); // before `keep` puts what was entered in its place
       return ask({ draft: kept.draft, version }, base);
     }
-    // What the server has may be this page's own last save, whose answer came too late to be heard.
-    const isNewest = kept.version === version || (kept.sent && same(kept.sent, base));
+    unanswered = kept.unanswered ?? [];
     apply(form, kept.draft);
-    if (isNewest) save();
+    if (kept.version === version || isOurs(base)) save();
     else ask({ draft: base, version });
   }
 
@@ -297,7 +299,13 @@ function autosave(form, signal) {
   }
 
   function keep() {
-    return storage.keep(token, { draft: read(form), version, sent });
+    const kept = { draft: read(form), version };
+    return storage.keep(token, { ...kept, unanswered }) || storage.keep(token, kept); // the text, where there is room for no more
+  }
+
+  /** Whether it is one that was sent from here, whose answer came too late to be heard. */
+  function isOurs(draft) {
+    return unanswered.some((each) => same(each, draft));
   }
 }
 
