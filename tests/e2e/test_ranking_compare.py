@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.desk import letters_by_text, serious, start_ranking, tiers_shown
+from tests.e2e.desk import letters_by_text, serious, start_ranking, tiers_shown, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -111,10 +111,9 @@ def test_the_parts_that_match_are_seen_side_by_side(page: Page) -> None:
     left, right = page.locator("[data-side-text]").all()
     left.evaluate("pane => { pane.scrollTop = (pane.scrollHeight - pane.clientHeight) / 2 }")
     heights = "pane => [...pane.querySelectorAll('p')].at(-30).getBoundingClientRect().top"
-    page.wait_for_timeout(100)  # a scroll event comes with the next frame
-    assert abs(left.evaluate(heights) - right.evaluate(heights)) < 40
+    until(page, lambda: abs(left.evaluate(heights) - right.evaluate(heights)) < 40)
     press(page, "End")
-    assert right.evaluate("pane => pane.scrollHeight - pane.clientHeight - pane.scrollTop") < 2
+    until(page, lambda: right.evaluate("pane => pane.scrollHeight - pane.clientHeight - pane.scrollTop") < 2)
 
 
 def test_a_duel_scrolls_by_keyboard_and_the_space_bar_answers_nothing(page: Page) -> None:
